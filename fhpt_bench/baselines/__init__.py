@@ -1,0 +1,9 @@
+"""The baselines: this package's path is the shipped folder ``baselines/`` plus the one named by ``FHPT_BENCH_BASELINES``."""
+
+import os
+
+from fhpt_bench.paths import shipped
+
+__path__ = [str(shipped("baselines"))]
+if os.environ.get("FHPT_BENCH_BASELINES"):
+    __path__.append(os.environ["FHPT_BENCH_BASELINES"])

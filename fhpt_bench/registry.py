@@ -1,0 +1,128 @@
+"""One way from a name to a class: a greppable table, then entry points, then ``module:attr`` or ``file.py:attr``."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+from fhpt_bench import paths
+from fhpt_bench.errors import BenchError
+
+Kind = Literal["generators", "metrics", "datasets", "features"]
+
+BUILT_IN: dict[Kind, dict[str, str]] = {
+    "generators": {
+        "truth": "fhpt_bench.generators:Truth",
+        "copy-source": "fhpt_bench.generators:CopySource",
+        "blank": "fhpt_bench.generators:Blank",
+        "exact-warp": "fhpt_bench.generators:ExactWarp",
+    },
+    "datasets": {
+        "catwalk": "fhpt_bench.datasets.catwalk:Catwalk",
+    },
+    "metrics": {
+        "ssim": "fhpt_bench.metrics.ssim:SSIM",
+        "psnr": "fhpt_bench.metrics.psnr:PSNR",
+        "ms-ssim": "fhpt_bench.metrics.ms_ssim:MSSSIM",
+        "mask-ssim": "fhpt_bench.metrics.ssim:MaskSSIM",
+        "lpips": "fhpt_bench.metrics.lpips:LPIPS",
+        "mask-lpips": "fhpt_bench.metrics.lpips:MaskLPIPS",
+        "fid": "fhpt_bench.metrics.fid:FID",
+        "kid": "fhpt_bench.metrics.kid:KID",
+        "is": "fhpt_bench.metrics.inception_score:InceptionScore",
+        "dists": "fhpt_bench.metrics.dists:DISTS",
+    },
+    "features": {
+        "inception.pool3": "fhpt_bench.features.inception:Pool3",
+        "inception.logits": "fhpt_bench.features.inception:Logits",
+        "alexnet.taps": "fhpt_bench.features.trunks:AlexNetTaps",
+        "vgg16.taps": "fhpt_bench.features.trunks:VGG16Taps",
+    },
+}
+
+
+def names(kind: Kind) -> list[str]:
+    """Every name that ``find`` knows without being given a path."""
+    known = set(BUILT_IN[kind]) | {point.name for point in entry_points(group=f"fhpt_bench.{kind}")}
+    if kind == "generators":
+        known |= {p.name for p in baseline_folders()}
+    return sorted(known)
+
+
+def baseline_folders() -> list[Path]:
+    """Folders of baselines: those that ship, then those of ``$FHPT_BENCH_BASELINES``."""
+    from fhpt_bench.baselines import __path__ as roots
+
+    found: dict[str, Path] = {}
+    for root in roots:
+        for folder in sorted(Path(root).glob("*/model.py")):
+            found.setdefault(folder.parent.name, folder.parent)
+    return list(found.values())
+
+
+def find(kind: Kind, name: str) -> Any:
+    """The object that ``name`` stands for; a BenchError that suggests near names where there is none."""
+    if target := BUILT_IN[kind].get(name):
+        return _load(target, name)
+    for point in entry_points(group=f"fhpt_bench.{kind}"):
+        if point.name == name:
+            try:
+                return point.load()
+            except Exception as error:
+                raise BenchError(f"entry point {name!r} ({point.value}) does not load: {error}", fix="mend the plugin") from error
+    if kind == "generators" and any(folder.name == name for folder in baseline_folders()):
+        return _load(f"fhpt_bench.baselines.{name}:generator", name)
+    if ":" in name:
+        return _load(name, name)
+    near = difflib.get_close_matches(name, names(kind), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names(kind))}"
+    raise BenchError(f"no {kind[:-1]} is called {name!r}", fix=f"{hint} (fhpt-bench list {kind})")
+
+
+def _load(target: str, name: str) -> Any:
+    module_name, _, attribute = target.rpartition(":")
+    if module_name.endswith(".py"):
+        module = _load_file(Path(module_name))
+    else:
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name and (module_name == error.name or module_name.startswith(error.name + ".")):
+                raise BenchError(f"no module {module_name!r}", where=name, fix="check the spelling and PYTHONPATH") from error
+            raise BenchError(f"{module_name} needs the package {error.name!r}", where=name, fix=f"pip install {error.name}") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        have = [n for n in vars(module) if not n.startswith("_")]
+        near = difflib.get_close_matches(attribute, have, n=3)
+        raise BenchError(
+            f"{module_name} has no {attribute!r}", where=name, fix=f"did you mean {', '.join(near)}?" if near else "name a class of that file"
+        ) from None
+
+
+def _load_file(path: Path) -> Any:
+    if not path.is_file():
+        raise BenchError("no such file", where=path, fix="--model file.py:Class needs a file that exists")
+    # A name that the path decides, so that a spawned worker imports the same module.
+    module_name = f"_fhpt_file_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise BenchError(f"{type(error).__name__}: {error}", where=path, fix="the file must import without error") from error
+    return module
+
+
+__all__ = ["BUILT_IN", "baseline_folders", "find", "names", "paths"]
