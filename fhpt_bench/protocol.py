@@ -1,0 +1,95 @@
+"""A protocol is a TOML file: what is measured and how. Frozen once released; superseded, never edited."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fhpt_bench import registry
+from fhpt_bench.errors import BenchError
+from fhpt_bench.paths import shipped
+from fhpt_bench.types import Metric
+
+
+class MetricSpec(BaseModel):
+    """One ``[[metrics]]`` table: ``use`` names the metric, ``name`` is what its scores are called, the rest are its settings."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    use: str
+    name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class EvalProtocol(BaseModel):
+    """A TOML file and its sha256."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    description: str = ""
+    source: str = ""
+    """Paper or page the parameters come from."""
+    frozen: bool
+    data: str
+    """Data set it is made for; ``--data`` may name another, the record says which."""
+    size: tuple[int, int]
+    """height, width of the images it takes."""
+    headline: tuple[str, ...]
+    """Scores that lead a table."""
+    metrics: tuple[MetricSpec, ...] = Field(min_length=1)
+    sha256: str
+
+    def build(self) -> list[Metric]:
+        """The metrics, in file order; BenchError for an unknown metric or setting."""
+        return [build_metric(spec, where=self.name) for spec in self.metrics]
+
+
+def build_metric(spec: MetricSpec, *, where: str) -> Metric:
+    """The metric that ``spec`` describes; BenchError for an unknown metric or setting."""
+    cls = registry.find("metrics", spec.use)
+    try:
+        metric: Metric = cls(name=spec.name, **spec.settings)
+    except TypeError as error:
+        known = [n for n in getattr(cls, "__dataclass_fields__", {}) if n != "name"]
+        raise BenchError(f"metric {spec.name!r}: {error}", where=where, fix=f"its settings are: {', '.join(known)}") from None
+    return metric
+
+
+def names() -> list[str]:
+    """Names of the shipped protocols."""
+    return sorted(path.stem for path in shipped("protocols").glob("*.toml"))
+
+
+def load(name: str | Path) -> EvalProtocol:
+    """The protocol called ``name``, or in the file ``name``; BenchError that suggests near names where there is none."""
+    path = Path(name) if str(name).endswith(".toml") else shipped("protocols") / f"{name}.toml"
+    if not path.is_file():
+        near = difflib.get_close_matches(str(name), names(), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names())}"
+        raise BenchError(f"no protocol is called {str(name)!r}", fix=f"{hint} A path ending in .toml is read as a file.")
+    content = path.read_bytes()
+    try:
+        raw = tomllib.loads(content.decode("utf-8"))
+        protocol = EvalProtocol(**raw, sha256=hashlib.sha256(content).hexdigest())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise BenchError(f"not a protocol: {error}", where=path, fix="see protocols/catwalk-v1.toml") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(p) for p in first["loc"])
+        raise BenchError(f"not a protocol: {place}: {first['msg']}", where=path, fix="see protocols/catwalk-v1.toml") from None
+    seen: set[str] = set()
+    for spec in protocol.metrics:
+        if spec.name in seen:
+            raise BenchError(f"two metrics are called {spec.name!r}", where=path, fix="give each its own name")
+        seen.add(spec.name)
+    return protocol
