@@ -1,0 +1,106 @@
+"""From ``--model`` to something that makes images, and who it is."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fhpt_bench import registry
+from fhpt_bench.errors import BenchError
+from fhpt_bench.record import ModelCard
+from fhpt_bench.types import Dataset
+
+
+@dataclass(frozen=True)
+class Model:
+    """A resolved ``--model``: either a generator or a folder of images that somebody else made."""
+
+    card: ModelCard
+    generator: Any = None
+    folder: Path | None = None
+
+
+def resolve(name: str, *, data: Dataset, device: str) -> Model:
+    """A baseline's name, a reference generator, a folder of images, an entry point, ``module:Class`` or ``file.py:Class``."""
+    if not name.strip():
+        raise BenchError("the model's name is empty", fix="fhpt-bench list generators")
+    if Path(name).is_dir() and (name not in registry.names("generators")):
+        return _folder(Path(name))
+    if _looks_like_path(name) and not Path(name).exists():
+        raise BenchError("no such folder", where=name, fix="check the path, or name a baseline (fhpt-bench list generators)")
+    make = registry.find("generators", name)
+    generator = _build(make, name, device=device, data=data)
+    if not callable(getattr(generator, "generate", None)):
+        raise BenchError(f"{name!r} has no method generate(prompts)", fix="see CONTRIBUTING.md, 'Add a generator'")
+    return Model(card=_card(name, make, generator), generator=generator)
+
+
+def _looks_like_path(name: str) -> bool:
+    return ("/" in name or name.startswith((".", "~"))) and ":" not in name
+
+
+def _build(make: Any, name: str, **offered: Any) -> Any:
+    """Call ``make`` with those of ``device`` and ``data`` that it asks for."""
+    if not callable(make):
+        raise BenchError(f"{name!r} is no class or function", fix="name one with a method generate(prompts)")
+    try:
+        wanted = inspect.signature(make).parameters
+    except (TypeError, ValueError):
+        wanted = {}  # type: ignore[assignment]
+    try:
+        return make(**{key: value for key, value in offered.items() if key in wanted})
+    except BenchError:
+        raise
+    except Exception as error:
+        raise BenchError(f"{name!r} cannot be built: {type(error).__name__}: {error}", fix="it is called with device= and data= where it asks for them") from error
+
+
+def _folder(folder: Path) -> Model:
+    resolved = folder.resolve()
+    card = ModelCard(name=resolved.name, source=f"folder {resolved.name}", key=hashlib.sha256(str(resolved).encode()).hexdigest())
+    return Model(card=card, folder=folder)
+
+
+def _card(name: str, make: Any, generator: Any) -> ModelCard:
+    about = dict(getattr(generator, "card", None) or {})
+    try:
+        text = json.dumps(about, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise BenchError(f"the card of {name!r} is not JSON: {error}", fix="keep strings, numbers, lists and dicts in card") from None
+    weights = about.get("weights_sha256")
+    digest = hashlib.sha256(text.encode())
+    try:  # an edited model is another model: its images must not be mixed with the old one's
+        digest.update(Path(inspect.getfile(make)).read_bytes())
+    except (TypeError, OSError):
+        digest.update(repr(make).encode())
+    kind = getattr(generator, "kind", "model") if name in registry.BUILT_IN["generators"] else "model"
+    return ModelCard(
+        name=str(about.get("name", _short(name))), kind=kind, source=_source(name), weights_sha256=str(weights) if weights else None,
+        key=digest.hexdigest(), card=about,
+    )  # fmt: skip
+
+
+def _short(name: str) -> str:
+    """``a/b/mine.py:Mine`` -> ``mine:Mine``: no machine path in a record."""
+    head, _, attribute = name.rpartition(":")
+    return f"{Path(head).stem}:{attribute}" if head else name
+
+
+def _source(name: str) -> str:
+    if ":" in name:
+        head, _, attribute = name.rpartition(":")
+        return f"{Path(head).name}:{attribute}"
+    if any(folder.name == name for folder in registry.baseline_folders()):
+        return f"baselines/{name}"
+    return "reference generator" if name in registry.BUILT_IN["generators"] else f"entry point {name}"
+
+
+def slug(name: str) -> str:
+    """A folder name that stays inside its parent, whatever the model calls itself; two names never share one."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
+    return safe if safe == name else f"{safe[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
