@@ -72,7 +72,7 @@ def run(
     """
     job = _resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
     made_by = models.resolve(model, data=job.data, device=job.device)
-    return _execute(job, made_by, _default_folder(out, job, made_by.card.name))
+    return _execute(job, made_by, _where(out, job, made_by.card.name))
 
 
 def make(
@@ -116,7 +116,7 @@ def score(
         job = _resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
         card = models.resolve(str(folder if folder.is_absolute() else Path(".") / folder), data=job.data, device=job.device).card
         card = card.model_copy(update={"name": name} if name else {})
-        return _execute(job, models.Model(card=card, folder=folder), _default_folder(out, job, card.name))
+        return _execute(job, models.Model(card=card, folder=folder), _where(out, job, card.name))
     if limit is None and data is None and not isinstance(generated, Mapping):
         limit = len(generated)
     job = _resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
@@ -243,12 +243,22 @@ def _device(device: str) -> str:
     return device
 
 
-def _default_folder(out: str | Path | None, job: _Job, name: str) -> Path:
-    if out is not None:
-        return Path(out)
-    limited = f"-limit{job.limit}" if job.limit is not None else ""
-    other = "" if job.data.name == job.protocol.data and job.data.split == "test" else f"-{models.slug(job.data.name)}-{job.data.split}"
-    return Path("runs") / models.slug(job.protocol.name) / f"{models.slug(name)}{other}{limited}"
+def _where(out: str | Path | None, job: _Job, model: str) -> Path:
+    return Path(out) if out is not None else _default_folder(job.protocol.name, model, _data_ref(job))
+
+
+def run_folder(record: Record, out: str | Path | None = None) -> Path:
+    """Where ``run`` and ``score`` put this record: ``out``, else ``runs/<protocol>/<model>``."""
+    return Path(out) if out is not None else _default_folder(record.protocol.name, record.model.name, record.data)
+
+
+def _default_folder(protocol: str, model: str, data: DataRef) -> Path:
+    parts = [models.slug(model)]
+    if data.split != "test" or data.name != "catwalk":
+        parts += [models.slug(data.name), data.split]
+    if data.limit is not None:
+        parts.append(f"limit{data.limit}")
+    return Path("runs") / models.slug(protocol) / "-".join(parts)
 
 
 def _known(job: _Job, ids: Sequence[str]) -> set[str]:

