@@ -5,8 +5,8 @@
     weights.pull(["alexnet"])       -> fetch now
     weights.status("vgg16")         -> is it here?    weights.check() -> and is every one of them intact?
 
-A file lies at ``paths.cache()/weights/<name>-<key><suffix>``, where the key follows from the hashes that are accepted, with
-a note beside it: where it came from, its hash, and the digest of its tensors. docs/weights.md lists them all.
+A file lies at ``paths.cache()/weights/<name>-<key><suffix>``, where the key follows from the hashes that are accepted,
+with a note beside it: where it came from, its hash, the digest of its tensors. docs/weights.md lists them all.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def find(name: str) -> Network:
 def get(name: str, *, progress: bool = True) -> Path:
     """The checked file of a network, pulled first if it is missing.
 
-    safetensors for a network that torch runs, the original file for one that its own library reads (dlib, MediaPipe, mmpose).
-    BenchError if no source gives it, or if the cached file is not the one that was written.
+    safetensors for a network that torch runs, the original file for one that its own library reads (dlib, MediaPipe,
+    mmpose). BenchError if no source gives it, or if the cached file is not the one that was written.
     """
     network = find(name)
     path, note = _place(network)
@@ -77,7 +77,7 @@ def get(name: str, *, progress: bool = True) -> Path:
 
 
 def load(name: str, *, progress: bool = True) -> dict[str, torch.Tensor]:
-    """The network's tensors, on the CPU, under the names of ``convert.FORMS``; pulled first if missing. Errors as ``get``."""
+    """The network's tensors on the CPU, named as convert.py names them; pulled first if missing. Errors as ``get``."""
     if find(name).suffix != ".safetensors":
         raise BenchError(f"{name!r} is not a set of tensors", fix="weights.get(name) gives its file")
     from safetensors.torch import load_file
@@ -86,15 +86,20 @@ def load(name: str, *, progress: bool = True) -> dict[str, torch.Tensor]:
 
 
 def digest(name: str) -> str:
-    """Hash of the network's tensors (names, shapes, values), the same whatever file they came out of; of the file where it is
-    kept as it is. Goes into feature keys and records. Pulls the network if it is missing."""
+    """Hash of the network's tensors (names, shapes, values), the same whatever file they came out of.
+
+    The file's own hash where it is kept as it is. Goes into feature keys and records. Pulls a missing network.
+    """
     _, note = _place(find(name))
     get(name)
     return str(_read(note)["digest"])
 
 
 def pull(names: Iterable[str], progress: bool = True) -> list[Status]:
-    """Fetch what is missing or damaged among ``names``. Others held by a downloaded archive are kept too. BenchError if one cannot be had."""
+    """Fetch what is missing or damaged among ``names``; BenchError if one cannot be had.
+
+    Other networks that a downloaded archive holds are kept too.
+    """
     wanted = [find(name) for name in names]
     folder = paths.cache() / "weights"
     with _report(progress) as report:
@@ -136,10 +141,10 @@ def _state(network: Network, *, thorough: bool = False) -> Status:
         return Status(network.name, "missing", path)
     try:
         known_as = _read(note)
-        whole = not thorough or sources.sha256(path) == known_as["sha256"]
-        return Status(
-            network.name, "ready" if whole else "damaged", path, path.stat().st_size, known_as["source"], known_as["digest"]
-        )  # fmt: skip
+        state: Literal["ready", "damaged"] = "ready"
+        if thorough and sources.sha256(path) != known_as["sha256"]:
+            state = "damaged"
+        return Status(network.name, state, path, path.stat().st_size, known_as["source"], known_as["digest"])
     except (ValueError, KeyError):
         return Status(network.name, "damaged", path)
 
@@ -164,7 +169,7 @@ def _hash_of(path: Path, size: int, mtime_ns: int) -> str:
 
 
 def _install(network: Network, source: Official | Carrier, file: Path, described: str) -> None:
-    """Convert (or copy) a checked file into the cache: the file first, whole, then its note, so that a note vouches for a file."""
+    """Convert (or copy) a checked file into the cache: first the file, whole, then the note that vouches for it."""
     path, note = _place(network)
     try:
         if source.form == FILE:
@@ -176,13 +181,25 @@ def _install(network: Network, source: Official | Carrier, file: Path, described
 
             from fhpt_bench.weights.convert import FORMS
 
-            tensors = FORMS[source.form](file)
+            try:
+                tensors = FORMS[source.form](file)
+            except OSError:
+                raise
+            except Exception as error:
+                fix = "report it: the hash was right, the content was not"
+                raise BenchError(f"{network.name} cannot be read: {error}", where=described, fix=fix) from error
             with paths.atomic(path) as out:
                 out.write(save(tensors))
             content = tensor_digest(tensors)
     except OSError as error:
-        raise BenchError(f"could not be written: {error.strerror or error}", where=path, fix="free some space, or set FHPT_BENCH_CACHE") from error
-    paths.write_json(note, {"source": described, "source_sha256": source.sha256, "sha256": sources.sha256(path), "digest": content})
+        raise BenchError(
+            f"could not be written: {error.strerror or error}",
+            where=path,
+            fix="free some space, or set FHPT_BENCH_CACHE",
+        ) from error
+    paths.write_json(
+        note, {"source": described, "source_sha256": source.sha256, "sha256": sources.sha256(path), "digest": content}
+    )
 
 
 def _install_siblings(network: Network, found: sources.Found) -> None:
@@ -219,9 +236,15 @@ def _locked(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / ".lock", timeout=_LOCK_SECONDS)
         lock.acquire()
     except Timeout:
-        raise BenchError("another process has been pulling weights for half an hour", where=folder, fix="end it and try again") from None
+        raise BenchError(
+            "another process has been pulling weights for half an hour", where=folder, fix="end it and try again"
+        ) from None
     except OSError as error:
-        raise BenchError(f"the cache cannot be written: {error.strerror}", where=folder, fix="set FHPT_BENCH_CACHE to a folder of yours") from error
+        raise BenchError(
+            f"the cache cannot be written: {error.strerror}",
+            where=folder,
+            fix="set FHPT_BENCH_CACHE to a folder of yours",
+        ) from error
     try:
         yield
     finally:
@@ -235,9 +258,23 @@ def _report(progress: bool) -> Iterator[sources.Report]:
         yield lambda what, done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         tasks: dict[str, TaskID] = {}
 

@@ -70,7 +70,7 @@ def _flax_trunk(path: Path, module: str, places: tuple[int, ...]) -> Tensors:
 
 
 def _vgg19_normalised(path: Path) -> Tensors:
-    """AdaIN's file: ``preprocess`` (1x1: RGB in [0, 1] to BGR in 0..255 less the mean), then VGG19 under torchvision's names."""
+    """AdaIN's file: ``preprocess`` (1x1: RGB in 0..1 to BGR in 0..255 less the mean), VGG19 as torchvision names it."""
     state = _state_dict(path)
     found = {"preprocess.weight": state["0.weight"], "preprocess.bias": state["0.bias"]}
     for ours, theirs in zip(VGG19_CONVS, _ADAIN_CONVS, strict=True):
@@ -86,7 +86,13 @@ def _lpips_heads(path: Path) -> Tensors:
 def _inception_pool3(path: Path) -> Tensors:
     """torchvision-style names to ours: ``<layer>.weight / beta / mean / var`` and ``gamma`` where it is not 1."""
     found: Tensors = {}
-    parts = {"conv.weight": "weight", "bn.bias": "beta", "bn.running_mean": "mean", "bn.running_var": "var", "bn.weight": "gamma"}
+    parts = {
+        "conv.weight": "weight",
+        "bn.bias": "beta",
+        "bn.running_mean": "mean",
+        "bn.running_var": "var",
+        "bn.weight": "gamma",
+    }
     for name, tensor in _state_dict(path).items():
         layer, _, part = name.rpartition(".")
         layer, _, module = layer.rpartition(".")
@@ -119,15 +125,31 @@ def _tensorflow_names() -> dict[str, str]:
     """TensorFlow's name of each convolution of Inception v3 -> torchvision's."""
     stem = ["Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3"]
     names = {_numbered("conv", i): theirs for i, theirs in enumerate(stem)}
-    a = {"conv": ["branch1x1"], "tower": _run("branch5x5", 2), "tower_1": _run("branch3x3dbl", 3), "tower_2": ["branch_pool"]}
+    a = {
+        "conv": ["branch1x1"],
+        "tower": _run("branch5x5", 2),
+        "tower_1": _run("branch3x3dbl", 3),
+        "tower_2": ["branch_pool"],
+    }
     b = {"conv": ["branch3x3"], "tower": _run("branch3x3dbl", 3)}
-    c = {"conv": ["branch1x1"], "tower": _run("branch7x7", 3), "tower_1": _run("branch7x7dbl", 5), "tower_2": ["branch_pool"]}
+    c = {
+        "conv": ["branch1x1"],
+        "tower": _run("branch7x7", 3),
+        "tower_1": _run("branch7x7dbl", 5),
+        "tower_2": ["branch_pool"],
+    }
     d = {"tower": _run("branch3x3", 2), "tower_1": _run("branch7x7x3", 4)}
     e = {
-        "conv": "branch1x1", "tower_conv": "branch3x3_1", "tower_mixed_conv": "branch3x3_2a", "tower_mixed_conv_1": "branch3x3_2b",
-        "tower_1_conv": "branch3x3dbl_1", "tower_1_conv_1": "branch3x3dbl_2", "tower_1_mixed_conv": "branch3x3dbl_3a",
-        "tower_1_mixed_conv_1": "branch3x3dbl_3b", "tower_2_conv": "branch_pool",
-    }  # fmt: skip
+        "conv": "branch1x1",
+        "tower_conv": "branch3x3_1",
+        "tower_mixed_conv": "branch3x3_2a",
+        "tower_mixed_conv_1": "branch3x3_2b",
+        "tower_1_conv": "branch3x3dbl_1",
+        "tower_1_conv_1": "branch3x3dbl_2",
+        "tower_1_mixed_conv": "branch3x3dbl_3a",
+        "tower_1_mixed_conv_1": "branch3x3dbl_3b",
+        "tower_2_conv": "branch_pool",
+    }
     blocks = ["5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a"]
     for number, (block, layout) in enumerate(zip(blocks, [a, a, a, b, c, c, c, c, d], strict=True)):
         for tower, branches in layout.items():

@@ -1,8 +1,8 @@
 """Fetching one archive from the machine's package index without installing it, or running a line of it.
 
-``pip download`` of an sdist runs the package's own set-up code, and an environment made by uv has no pip. So the machine's
-settings are read here (pip's configuration files and ``PIP_*``, uv's ``UV_*`` and ``uv.toml``), the index page (PEP 503) is
-searched for the pinned file name, and the archive is downloaded as bytes.
+``pip download`` of an sdist runs the package's own set-up code, and an environment made by uv has no pip. So the
+machine's settings are read here (pip's files and ``PIP_*``, uv's ``uv.toml`` and ``UV_*``), the index page (PEP 503)
+is searched for the pinned file name, and the archive is downloaded as bytes.
 """
 
 from __future__ import annotations
@@ -37,15 +37,26 @@ class Settings:
 def settings() -> Settings:
     """The machine's pip settings, then uv's; PyPI where neither names an index. Read anew on each call."""
     pip, uv = _pip_options(), _uv_options()
-    indexes = [*_words(pip.get("index-url")), *_words(uv.get("default")), *_words(pip.get("extra-index-url")), *_words(uv.get("extra"))]
+    indexes = [
+        *_words(pip.get("index-url")),
+        *_words(uv.get("default")),
+        *_words(pip.get("extra-index-url")),
+        *_words(uv.get("extra")),
+    ]
     if not (pip.get("index-url") or uv.get("default")):
         indexes.insert(0, PYPI)
     if _true(pip.get("no-index")) or _true(uv.get("no-index")):
         indexes = []
     links = [*_words(pip.get("find-links")), *_words(uv.get("find-links"))]
-    bundle = pip.get("cert") or next((os.environ[n] for n in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE") if os.environ.get(n)), None)
+    bundle = pip.get("cert") or next(
+        (os.environ[n] for n in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE") if os.environ.get(n)), None
+    )
     return Settings(
-        tuple(dict.fromkeys(indexes)), tuple(dict.fromkeys(links)), bundle or True, pip.get("proxy") or None, tuple(_words(pip.get("trusted-host")))
+        tuple(dict.fromkeys(indexes)),
+        tuple(dict.fromkeys(links)),
+        bundle or True,
+        pip.get("proxy") or None,
+        tuple(_words(pip.get("trusted-host"))),
     )
 
 
@@ -156,14 +167,21 @@ def _uv_options() -> dict[str, str]:
         for name in names:
             if value := os.environ.get(name):
                 # UV_INDEX may give each address a name: "inside=https://..."
-                found[option] = " ".join(re.sub(r"^[\w-]+=(?=\w+:)", "", word) for word in value.replace(",", " ").split())
+                found[option] = " ".join(
+                    re.sub(r"^[\w-]+=(?=\w+:)", "", word) for word in value.replace(",", " ").split()
+                )
                 break
     return found
 
 
 def _uv_table(table: Mapping[str, object]) -> dict[str, str]:
     found: dict[str, str] = {}
-    for option, name in (("default", "index-url"), ("extra", "extra-index-url"), ("find-links", "find-links"), ("no-index", "no-index")):
+    for option, name in (
+        ("default", "index-url"),
+        ("extra", "extra-index-url"),
+        ("find-links", "find-links"),
+        ("no-index", "no-index"),
+    ):
         if value := table.get(name):
             found[option] = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     entries = table.get("index")

@@ -1,16 +1,19 @@
-"""Where a network's bytes come from, in order: the user's folder, a torch hub cache, an installed package, its own address,
-the package index. Every file is hashed before anything reads it."""
+"""Where a network's bytes come from, in order: the user's folder, a torch hub cache, an installed package, its own
+address, the package index. Every file is hashed before anything reads it."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tarfile
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -44,7 +47,7 @@ class Found:
     """The archive that it came out of, which may hold others."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A source that cannot be used, and why."""
 
 
@@ -65,14 +68,20 @@ def fetch(network: Network, scratch: Path, report: Report) -> Iterator[Found]:
         for source, described, take in _attempts(network, Path(folder), report):
             try:
                 path, archive = take()
-            except (Refused, OSError) as error:
-                if isinstance(error, OSError) and error.errno == 28:
-                    raise BenchError(f"no space left for {network.name}", where=scratch, fix="free some space, or set FHPT_BENCH_CACHE") from error
+            except (RefusedError, OSError) as error:
+                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                    raise BenchError(
+                        f"no space left for {network.name}",
+                        where=scratch,
+                        fix="free some space, or set FHPT_BENCH_CACHE",
+                    ) from error
                 tried.append(f"{described}: {error}")
                 continue
             yield Found(path, source, described, archive)
             return
-    raise BenchError(f"the network {network.name!r} ({network.what}) could not be had", where="; ".join(tried), fix=_fix(network))
+    raise BenchError(
+        f"the network {network.name!r} ({network.what}) could not be had", where="; ".join(tried), fix=_fix(network)
+    )
 
 
 def _fix(network: Network) -> str:
@@ -80,66 +89,77 @@ def _fix(network: Network) -> str:
     online = "unset FHPT_BENCH_OFFLINE" if offline() else "connect to the package index or to the file's own address"
     archives = [c.archive for c in network.carriers]
     also = f" (or the archive {archives[0]})" if archives else ""
-    return f"{online}, or put {files}{also} into a folder and name it in FHPT_BENCH_WEIGHTS; needed by: {network.used_by}"
+    return (
+        f"{online}, or put {files}{also} into a folder and name it in FHPT_BENCH_WEIGHTS; needed by: {network.used_by}"
+    )
 
 
 Take = Callable[[], tuple[Path, Path | None]]
 
 
 def _attempts(network: Network, folder: Path, report: Report) -> Iterator[tuple[Official | Carrier, str, Take]]:
-    for source in network.sources:
-        yield source, "FHPT_BENCH_WEIGHTS", lambda source=source: _from_folder(source, folder)  # type: ignore[misc]
-    if network.official:
-        yield network.official, "torch hub cache", lambda: (_checked(_hub_cache() / network.official.file, network.official.sha256), None)  # type: ignore[union-attr]
-    for carrier in network.carriers:
-        yield carrier, f"installed package {carrier.package}", lambda c=carrier: (_checked(_installed(c), c.sha256), None)  # type: ignore[misc]
-    if official := network.official:
-        yield official, official.url, lambda: (_download(official.url, official.sha256, folder / official.file, official.file, report), None)
-    for carrier in network.carriers:
+    official, carriers = network.official, network.carriers
+    for source in network.sources if os.environ.get("FHPT_BENCH_WEIGHTS") else ():
+        yield source, "FHPT_BENCH_WEIGHTS", partial(_from_folder, source, folder)
+    if official:
+        yield official, "torch hub cache", partial(_from_hub_cache, official)
+    for carrier in carriers:
+        yield carrier, f"installed package {carrier.package}", partial(_from_installed, carrier)
+    if official:
+        yield official, official.url, partial(_from_address, official, folder, report)
+    for carrier in carriers:
         described = f"package index, {carrier.package} {carrier.version}"
-        yield carrier, described, lambda c=carrier: _from_index(c, folder, report)  # type: ignore[misc]
+        yield carrier, described, partial(_from_index, carrier, folder, report)
 
 
 def _from_folder(source: Official | Carrier, scratch: Path) -> tuple[Path, Path | None]:
-    """From the folder the user named. A file that is there and wrong is an error: to go on would be a silent substitute."""
-    given = os.environ.get("FHPT_BENCH_WEIGHTS")
-    if not given:
-        raise Refused("not set")
-    folder = Path(given)
+    """From the folder the user named. A file there that is wrong is an error: to go on would be a silent substitute."""
+    folder = Path(os.environ["FHPT_BENCH_WEIGHTS"])
     if not folder.is_dir():
         raise BenchError("the folder of weights does not exist", where=folder, fix="mend or unset FHPT_BENCH_WEIGHTS")
-    for name, expected in ((source.file, source.sha256), *(((source.archive, source.archive_sha256),) if isinstance(source, Carrier) else ())):
+    for name, expected in (
+        (source.file, source.sha256),
+        *(((source.archive, source.archive_sha256),) if isinstance(source, Carrier) else ()),
+    ):
         path = folder / name
         if not path.is_file():
             continue
         if not (got := sha256(path)).startswith(expected):
             raise BenchError(
-                f"wrong hash: expected {expected}, got {got}", where=path, fix="replace the file, or take it out of FHPT_BENCH_WEIGHTS"
+                f"wrong hash: expected {expected}, got {got}",
+                where=path,
+                fix="replace the file, or take it out of FHPT_BENCH_WEIGHTS",
             )
         if isinstance(source, Carrier) and name == source.archive:
             return extract(path, source, scratch), path
         return path, None
-    raise Refused(f"no {source.file} in {folder}")
+    raise RefusedError(f"no {source.file} in {folder}")
 
 
-def _hub_cache() -> Path:
+def _from_hub_cache(official: Official) -> tuple[Path, Path | None]:
     """torch.hub's folder of checkpoints, found without importing torch."""
     root = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "torch"
-    return Path(root) / "hub" / "checkpoints"
+    return _checked(Path(root) / "hub" / "checkpoints" / official.file, official.sha256), None
 
 
-def _installed(carrier: Carrier) -> Path:
+def _from_installed(carrier: Carrier) -> tuple[Path, Path | None]:
     try:
-        return Path(str(metadata.distribution(carrier.package).locate_file(carrier.member)))
+        path = Path(str(metadata.distribution(carrier.package).locate_file(carrier.member)))
     except metadata.PackageNotFoundError:
-        raise Refused("not installed") from None
+        raise RefusedError("not installed") from None
+    return _checked(path, carrier.sha256), None
+
+
+def _from_address(official: Official, folder: Path, report: Report) -> tuple[Path, Path | None]:
+    where = package_index.settings()
+    return _download(official.url, official.sha256, folder / official.file, report, where), None
 
 
 def _checked(path: Path, expected: str) -> Path:
     if not path.is_file():
-        raise Refused(f"no {path.name}")
+        raise RefusedError(f"no {path.name}")
     if not (got := sha256(path)).startswith(expected):
-        raise Refused(f"{path} has the wrong hash (expected {expected}, got {got})")
+        raise RefusedError(f"{path} has the wrong hash (expected {expected}, got {got})")
     return path
 
 
@@ -151,28 +171,28 @@ def _from_index(carrier: Carrier, folder: Path, report: Report) -> tuple[Path, P
             reasons.append(f"{_bare(place)}: {_why(answer)}")
             continue
         try:
-            archive = _download(answer, carrier.archive_sha256, folder / carrier.archive, carrier.archive, report, where)
+            archive = _download(answer, carrier.archive_sha256, folder / carrier.archive, report, where)
             return extract(archive, carrier, folder), archive
-        except Refused as error:
+        except RefusedError as error:
             reasons.append(str(error))
-    raise Refused(", ".join(reasons) or "no index is configured")
+    raise RefusedError(", ".join(reasons) or "no index is configured")
 
 
 def extract(archive: Path, carrier: Carrier, folder: Path) -> Path:
-    """One member of a wheel or sdist as a file in ``folder``, its hash checked. Nothing else of the archive is touched."""
+    """One member of a wheel or sdist as a file in ``folder``, its hash checked. Nothing else is unpacked."""
     target = folder / f"member-{carrier.file}"
     try:
         if archive.name.endswith(".tar.gz"):
             with tarfile.open(archive) as tar:
                 member = tar.extractfile(carrier.path_in_archive)
                 if member is None:
-                    raise Refused(f"{carrier.path_in_archive} in {archive.name} is not a file")
+                    raise RefusedError(f"{carrier.path_in_archive} in {archive.name} is not a file")
                 _copy(member, target)
         else:
             with zipfile.ZipFile(archive) as wheel, wheel.open(carrier.path_in_archive) as member:
                 _copy(member, target)
     except KeyError:
-        raise Refused(f"{archive.name} holds no {carrier.path_in_archive}") from None
+        raise RefusedError(f"{archive.name} holds no {carrier.path_in_archive}") from None
     return _checked(target, carrier.sha256)
 
 
@@ -191,12 +211,12 @@ class _Pages(package_index.ReadPage):
             return str(response.text)
 
 
-def _download(url: str, expected: str, target: Path, what: str, report: Report, where: package_index.Settings | None = None) -> Path:
-    """``url`` in ``target``, hashed while it arrives; Refused where the host, the length or the hash is not right."""
+def _download(url: str, expected: str, target: Path, report: Report, where: package_index.Settings) -> Path:
+    """``url`` in ``target``, hashed while it arrives; RefusedError where host, length or hash is not right."""
     if (local := package_index.local_path(url)) is not None:
         return _checked(local, expected)
     digest, done = hashlib.sha256(), 0
-    with _request(url, where or package_index.settings()) as response, target.open("wb") as out:
+    with _request(url, where) as response, target.open("wb") as out:
         size = response.headers.get("Content-Length")
         total = int(size) if size and not response.headers.get("Content-Encoding") else None
         try:
@@ -204,40 +224,45 @@ def _download(url: str, expected: str, target: Path, what: str, report: Report, 
                 out.write(chunk)
                 digest.update(chunk)
                 done += len(chunk)
-                report(what, done, total)
+                report(target.name, done, total)
         except OSError as error:  # requests' errors are OSErrors
-            if error.errno == 28:
+            if error.errno == errno.ENOSPC:
                 raise
-            raise Refused(f"{_bare(url)} broke off after {done} bytes ({_why(error)})") from error
+            raise RefusedError(f"{_bare(url)} broke off after {done} bytes ({_why(error)})") from error
     if total is not None and done != total:
-        raise Refused(f"{_bare(url)} was cut short ({done} of {total} bytes)")
+        raise RefusedError(f"{_bare(url)} was cut short ({done} of {total} bytes)")
     if not digest.hexdigest().startswith(expected):
-        raise Refused(f"{_bare(url)} has the wrong hash (expected {expected}, got {digest.hexdigest()})")
+        raise RefusedError(f"{_bare(url)} has the wrong hash (expected {expected}, got {digest.hexdigest()})")
     return target
 
 
 @contextmanager
 def _request(url: str, where: package_index.Settings) -> Iterator[Any]:
-    """A streamed response with a short time-out; Refused where there is none."""
+    """A streamed response with a short time-out; RefusedError where there is none."""
     import requests
+    import urllib3
 
     host = urlsplit(url).netloc.rpartition("@")[2]
     if offline():
-        raise Refused("FHPT_BENCH_OFFLINE is set")
+        raise RefusedError("FHPT_BENCH_OFFLINE is set")
     if host in _unreachable:
-        raise Refused(f"{host} cannot be reached")
+        raise RefusedError(f"{host} cannot be reached")
     verify = False if host.partition(":")[0] in where.trusted_hosts or host in where.trusted_hosts else where.verify
     proxies = {"http": where.proxy, "https": where.proxy} if where.proxy else None
     try:
-        response = requests.get(url, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS), verify=verify, proxies=proxies)
+        with warnings.catch_warnings():
+            # The user trusts the host by name, and what comes is known by its hash.
+            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+            times = (CONNECT_SECONDS, READ_SECONDS)
+            response = requests.get(url, stream=True, timeout=times, verify=verify, proxies=proxies)
     except requests.ConnectionError as error:
         _unreachable.add(host)
-        raise Refused(f"{host} cannot be reached ({_why(error)})") from error
+        raise RefusedError(f"{host} cannot be reached ({_why(error)})") from error
     except (requests.RequestException, OSError) as error:
-        raise Refused(f"{host}: {_why(error)}") from error
+        raise RefusedError(f"{host}: {_why(error)}") from error
     with response:
         if response.status_code != 200:
-            raise Refused(f"{host} answers {response.status_code}")
+            raise RefusedError(f"{host} answers {response.status_code}")
         yield response
 
 
@@ -250,6 +275,8 @@ def _bare(url: str) -> str:
 def _why(error: Exception) -> str:
     """The innermost reason, in a few words: requests wraps errors three deep."""
     seen: BaseException = error
-    while (inner := seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)) and isinstance(inner, BaseException):
+    while (inner := seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)) and isinstance(
+        inner, BaseException
+    ):
         seen = inner
     return f"{type(seen).__name__}: {seen}"[:160]
