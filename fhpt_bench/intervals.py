@@ -45,15 +45,18 @@ class Difference:
     """The interval holds 0, or there is none because there is only one person: the two cannot be told apart."""
 
 
-def mean_score(name: str, values: ArrayLike, context: Context, better: Better) -> Score:
+def mean_score(
+    name: str, values: ArrayLike, context: Context, better: Better, *, why: str = "no pair has a value"
+) -> Score:
     """The mean of one value a pair, with a percentile bootstrap over people.
 
     values: N, the unit and range of the metric; NaN means excluded, and is counted. value = mean over the other pairs,
     in float64. Interval: ``REPLICATES`` draws of the people with replacement, each the ratio of their sums to their
     counts, seeded by ``context.seed`` and nothing else; the percentiles are widened for the number of people as
     Hesterberg's expanded percentile interval does ("What Teachers Should Know About the Bootstrap", The American
-    Statistician 69(4), 2015), without which 95 % would be about 93.5 % at 32 people. None of the people has a value:
-    ``unavailable``. One person: no interval. Raises BenchError if the values are not one a pair, or infinite.
+    Statistician 69(4), 2015), without which 95 % would be 94 % at 32 people and 89 % at 8. None of the people has a
+    value: ``unavailable``, for the reason ``why``. One person: no interval. Raises BenchError if the values are not
+    one a pair, or infinite.
     """
     data = np.asarray(values, np.float64)
     if data.shape != (len(context.people),):
@@ -68,7 +71,7 @@ def mean_score(name: str, values: ArrayLike, context: Context, better: Better) -
     has = ~np.isnan(data)
     pairs = int(has.sum())
     if not pairs:
-        return _unavailable(name, better, len(data), "no pair has a value")
+        return _unavailable(name, better, len(data), why)
     people, member = np.unique(np.asarray(context.people), return_inverse=True)
     sums: Floats = np.bincount(member[has], data[has], len(people)).astype(np.float64)
     counts: Floats = np.bincount(member[has], minlength=len(people)).astype(np.float64)

@@ -47,10 +47,15 @@ def region_means(
     return means
 
 
-def region_names(regions: Sequence[str]) -> tuple[str, ...]:
-    """``regions`` as a tuple, each checked to be one of ``REGIONS`` and to be named once; else a BenchError."""
+def region_names(regions: Sequence[str] | bool) -> tuple[str, ...]:
+    """A metric's ``regions`` setting as names: True is all of ``REGIONS``, False none; a BenchError for anything
+    unknown."""
+    if isinstance(regions, bool):
+        return REGIONS if regions else ()
     if isinstance(regions, str) or any(name not in REGIONS for name in regions) or len(set(regions)) < len(regions):
-        raise BenchError(f"regions = {regions!r}", fix=f"a list without repeats out of {', '.join(REGIONS)}")
+        raise BenchError(
+            f"regions = {regions!r}", fix=f"true, false, or a list without repeats of {', '.join(REGIONS)}"
+        )
     return tuple(regions)
 
 
@@ -58,5 +63,8 @@ def region_scores(
     name: str, regions: Sequence[str], rows: Rows, context: Context, better: Literal["higher", "lower", "neither"]
 ) -> list[Score]:
     """Scores of rows whose columns are [whole image, *regions]: ``name`` first, then ``name/region``."""
-    columns = [name, *(f"{name}/{region}" for region in regions)]
-    return [mean_score(column, rows[:, k], context, better) for k, column in enumerate(columns)]
+    scores = [mean_score(name, rows[:, 0], context, better)]
+    for column, region in enumerate(regions, 1):
+        why = f"no pair shows {region} in {MIN_PIXELS} px or more, or the data set has no such mask"
+        scores.append(mean_score(f"{name}/{region}", rows[:, column], context, better, why=why))
+    return scores
