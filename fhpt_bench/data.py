@@ -37,10 +37,17 @@ def rows() -> list[dict[str, Any]]:
         make = registry.find("datasets", name)
         for split in getattr(make, "splits", ("test",)):
             data: Dataset = make(split)
-            found.append({
-                "data": name, "split": split, "pairs": len(data), "photos": len(data.photos()), "size": f"{data.size[0]}x{data.size[1]}",
-                "synthetic": data.synthetic, "sha256": data.sha256,
-            })  # fmt: skip
+            found.append(
+                {
+                    "data": name,
+                    "split": split,
+                    "pairs": len(data),
+                    "photos": len(data.photos()),
+                    "size": f"{data.size[0]}x{data.size[1]}",
+                    "synthetic": data.synthetic,
+                    "sha256": data.sha256,
+                }
+            )
     return found
 
 
@@ -58,13 +65,17 @@ def pairs(name: str, split: str, limit: int | None = None) -> list[dict[str, str
     """id, source, target, person of each pair, in order."""
     data = load(name, split)
     count = len(data) if limit is None else min(limit, len(data))
-    return [{"id": p.id, "source": p.source.id, "target": p.target.id, "person": p.target.person} for p in (data[i] for i in range(count))]
+    return [
+        {"id": p.id, "source": p.source.id, "target": p.target.id, "person": p.target.person}
+        for p in (data[i] for i in range(count))
+    ]
 
 
 def export(name: str, split: str, out: Path, limit: int | None = None) -> str:
     """Write what a model that lives elsewhere needs: ``images/<photo>.png``, ``pairs.csv`` and ``annotation.csv``.
 
-    ``annotation.csv`` is in PATN's form (``name:keypoints_y:keypoints_x``, y first, -1 = outside or unknown). The targets are there for
+    ``annotation.csv`` is in PATN's form (``name:keypoints_y:keypoints_x``, y first, -1 = outside or unknown). The
+    targets are there for
     training and scoring elsewhere; at test a model may see only the source and the target's keypoints.
     """
     data = load(name, split)
@@ -89,7 +100,9 @@ def export(name: str, split: str, out: Path, limit: int | None = None) -> str:
 
 def _annotation(photo: Photo) -> str:
     seen = (photo.pose.visible > 0) & np.isfinite(photo.pose.keypoints).all(axis=1)
-    x, y = (np.where(seen, np.nan_to_num(photo.pose.keypoints[:, axis]).round(), -1).astype(int).tolist() for axis in (0, 1))
+    x, y = (
+        np.where(seen, np.nan_to_num(photo.pose.keypoints[:, axis]).round(), -1).astype(int).tolist() for axis in (0, 1)
+    )
     return f"{photo.id}.png:{json.dumps(y)}:{json.dumps(x)}\n"
 
 
@@ -100,6 +113,8 @@ def render(name: str, *, people: int, seed: int, assets: Path, out: Path, worker
     try:
         from fhpt_bench.catwalk_render import render as start
     except ModuleNotFoundError as error:
-        raise BenchError(f"rendering needs the package {error.name!r}", fix="pip install 'fhpt-bench[catwalk]'") from None
+        raise BenchError(
+            f"rendering needs the package {error.name!r}", fix="pip install 'fhpt-bench[catwalk]'"
+        ) from None
     start(people=people, seed=seed, assets=assets, out=out, workers=workers)
     return f"{people} people in {out}; use it with --data {out}"

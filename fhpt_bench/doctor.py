@@ -59,13 +59,16 @@ def examine() -> list[Finding]:
 
 
 def _python() -> Finding:
-    return Finding("python", sys.version_info >= (3, 11), True, sys.version.split()[0], "everything", "use Python 3.11 or newer")
+    return Finding(
+        "python", sys.version_info >= (3, 11), True, sys.version.split()[0], "everything", "use Python 3.11 or newer"
+    )
 
 
 def _packages() -> list[Finding]:
     found = []
     for package, (module, purpose, needed, fix) in PACKAGES.items():
-        # find_spec does not import: a package that quits at import (face_recognition with new setuptools) cannot end us here.
+        # find_spec does not import: a package that quits at import (face_recognition with new setuptools) cannot
+        # end us here.
         present = importlib.util.find_spec(module) is not None
         try:
             state = version(package) if present else "absent"
@@ -73,7 +76,16 @@ def _packages() -> list[Finding]:
             state = "present"
         found.append(Finding(package, present, needed, state, purpose, "" if present else fix))
     if _installed("faiss-cpu") and _installed("faiss-gpu"):
-        found.append(Finding("faiss", False, True, "faiss-cpu and faiss-gpu both own the module faiss", "retrieval", "pip uninstall one of them"))
+        found.append(
+            Finding(
+                "faiss",
+                False,
+                True,
+                "faiss-cpu and faiss-gpu both own the module faiss",
+                "retrieval",
+                "pip uninstall one of them",
+            )
+        )
     return found
 
 
@@ -89,7 +101,16 @@ def _libraries() -> list[Finding]:
     found = []
     for name, (purpose, debian) in LIBRARIES.items() if sys.platform == "linux" else ():
         present = ctypes.util.find_library(name) is not None
-        found.append(Finding(f"lib{name}", present, False, "present" if present else "absent", purpose, "" if present else f"apt-get install {debian}"))
+        found.append(
+            Finding(
+                f"lib{name}",
+                present,
+                False,
+                "present" if present else "absent",
+                purpose,
+                "" if present else f"apt-get install {debian}",
+            )
+        )
     return found
 
 
@@ -98,7 +119,13 @@ def _device() -> Finding:
 
     if torch.cuda.is_available():
         return Finding("accelerator", True, False, torch.cuda.get_device_name(), "speed only")
-    return Finding("accelerator", False, False, f"none; CPU with {torch.get_num_threads()} threads", "speed only: every column works on a CPU")
+    return Finding(
+        "accelerator",
+        False,
+        False,
+        f"none; CPU with {torch.get_num_threads()} threads",
+        "speed only: every column works on a CPU",
+    )
 
 
 def _networks() -> list[Finding]:
@@ -111,7 +138,16 @@ def _networks() -> list[Finding]:
         state = weights.status(network.name).state
         ok = state == "ready"
         needed_by = network.used_by + (" (catwalk-v1)" if network.name in wanted else "")
-        found.append(Finding(f"network {network.name}", ok, False, state, needed_by, "" if ok else f"fhpt-bench weights pull {network.name}"))
+        found.append(
+            Finding(
+                f"network {network.name}",
+                ok,
+                False,
+                state,
+                needed_by,
+                "" if ok else f"fhpt-bench weights pull {network.name}",
+            )
+        )
     return found
 
 
@@ -120,9 +156,17 @@ def _data() -> Finding:
     from fhpt_bench.errors import BenchError
 
     try:
-        return Finding("catwalk", True, True, f"{len(Catwalk('test'))} test pairs, sha256 {Catwalk('test').sha256[:12]}", "the default run")
+        return Finding(
+            "catwalk",
+            True,
+            True,
+            f"{len(Catwalk('test'))} test pairs, sha256 {Catwalk('test').sha256[:12]}",
+            "the default run",
+        )
     except BenchError as error:
-        return Finding("catwalk", False, True, str(error).splitlines()[0], "the default run", "install fhpt-bench again")
+        return Finding(
+            "catwalk", False, True, str(error).splitlines()[0], "the default run", "install fhpt-bench again"
+        )
 
 
 def _disk() -> Finding:
@@ -131,7 +175,14 @@ def _disk() -> Finding:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     ok = free > 1 << 30 and os.access(folder, os.W_OK)
-    return Finding("cache", ok, True, f"{paths.cache()} ({free / 2**30:.0f} GiB free)", "networks and features", "" if ok else "set FHPT_BENCH_CACHE to a folder with 1 GiB")
+    return Finding(
+        "cache",
+        ok,
+        True,
+        f"{paths.cache()} ({free / 2**30:.0f} GiB free)",
+        "networks and features",
+        "" if ok else "set FHPT_BENCH_CACHE to a folder with 1 GiB",
+    )
 
 
 def show(findings: list[Finding]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -15,7 +15,7 @@ class CopySource:
     """The source photograph, unchanged: a real image of the right distribution, in the wrong pose."""
 
     kind = "reference"
-    card: dict[str, Any] = {"about": "the source photograph, unchanged"}
+    card: ClassVar[dict[str, Any]] = {"about": "the source photograph, unchanged"}
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Image]:
         return [prompt.source.image for prompt in prompts]
@@ -25,7 +25,7 @@ class Blank:
     """White everywhere: what a score pays for background alone."""
 
     kind = "reference"
-    card: dict[str, Any] = {"about": "white everywhere"}
+    card: ClassVar[dict[str, Any]] = {"about": "white everywhere"}
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Image]:
         return [np.full_like(prompt.source.image, 255) for prompt in prompts]
@@ -36,26 +36,31 @@ class Truth:
 
     kind = "oracle"
     oracle: Literal[True] = True
-    card: dict[str, Any] = {"about": "the true target photograph"}
+    card: ClassVar[dict[str, Any]] = {"about": "the true target photograph"}
 
     def generate(self, pairs: Sequence[Pair]) -> list[Image]:
         return [pair.target.image for pair in pairs]
 
 
 class ExactWarp:
-    """The source's own pixels, moved by the exact flow; person pixels that the source does not show take the nearest visible pixel.
+    """The source's own pixels, moved by the exact flow; person pixels that the source does not show take the
+    nearest visible pixel.
 
     What a perfect warping method without any invention would reach. Needs a data set that knows its flow (Catwalk).
     """
 
     kind = "oracle"
     oracle: Literal[True] = True
-    card: dict[str, Any] = {"about": "the source warped by the data set's exact flow; holes from the nearest visible pixel"}
+    card: dict[str, Any] = {
+        "about": "the source warped by the data set's exact flow; holes from the nearest visible pixel"
+    }
 
     def __init__(self, data: Dataset) -> None:
         warp = getattr(data, "exact_warp", None)
         if warp is None:
-            raise BenchError(f"exact-warp needs a data set with exact flow; {data.name!r} has none", fix="use --data catwalk")
+            raise BenchError(
+                f"exact-warp needs a data set with exact flow; {data.name!r} has none", fix="use --data catwalk"
+            )
         self._warp = warp
 
     def generate(self, pairs: Sequence[Pair]) -> list[Image]:

@@ -14,7 +14,8 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(name: str) -> Path:
-    """Folder ``baselines``, ``protocols`` or ``leaderboard``: in a wheel under ``_shipped``, in a checkout beside the package."""
+    """Folder ``baselines``, ``protocols`` or ``leaderboard``: in a wheel under ``_shipped``, in a checkout beside
+    the package."""
     inside = _PACKAGE / "_shipped" / name
     return inside if inside.is_dir() else _PACKAGE.parent / name
 
@@ -30,7 +31,8 @@ def cache() -> Path:
 
 @contextmanager
 def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Open a temporary neighbour of ``path`` for writing; flush, fsync and rename it on success, remove it on failure."""
+    """Open a temporary neighbour of ``path`` for writing; flush, fsync and rename it on success, remove it on
+    failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp")
     try:
@@ -46,7 +48,8 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as JSON, whole or not at all; NaN is refused rather than written as something no parser reads."""
+    """Write ``value`` as JSON, whole or not at all; NaN is refused rather than written as something no parser
+    reads."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with atomic(path, "w") as file:
         file.write(text)

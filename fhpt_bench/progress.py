@@ -12,17 +12,32 @@ Advance = Callable[[int], None]
 
 @contextmanager
 def progress(label: str, total: int, *, unit: str = "it", show: bool | None = None) -> Iterator[Advance]:
-    """Yield a function that advances the bar by so many units. Shown only on a terminal (or as ``show`` says), after two seconds."""
+    """Yield a function that advances the bar by so many units. Shown only on a terminal (or as ``show`` says),
+    after two seconds."""
     if not (sys.stderr.isatty() if show is None else show):
         yield lambda _n: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn(),
-        TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
     task = bar.add_task(label, total=total, rate="")
     start, done = monotonic(), 0
 

@@ -17,7 +17,8 @@ from fhpt_bench.types import Metric
 
 
 class MetricSpec(BaseModel):
-    """One ``[[metrics]]`` table: ``use`` names the metric, ``name`` is what its scores are called, the rest are its settings."""
+    """One ``[[metrics]]`` table: ``use`` names the metric, ``name`` is what its scores are called, the rest are
+    its settings."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -61,7 +62,9 @@ def build_metric(spec: MetricSpec, *, where: str) -> Metric:
         metric: Metric = cls(name=spec.name, **spec.settings)
     except TypeError as error:
         known = [n for n in getattr(cls, "__dataclass_fields__", {}) if n != "name"]
-        raise BenchError(f"metric {spec.name!r}: {error}", where=where, fix=f"its settings are: {', '.join(known)}") from None
+        raise BenchError(
+            f"metric {spec.name!r}: {error}", where=where, fix=f"its settings are: {', '.join(known)}"
+        ) from None
     return metric
 
 
@@ -71,12 +74,15 @@ def names() -> list[str]:
 
 
 def load(name: str | Path) -> EvalProtocol:
-    """The protocol called ``name``, or in the file ``name``; BenchError that suggests near names where there is none."""
+    """The protocol called ``name``, or in the file ``name``; BenchError that suggests near names where there is
+    none."""
     path = Path(name) if str(name).endswith(".toml") else shipped("protocols") / f"{name}.toml"
     if not path.is_file():
         near = difflib.get_close_matches(str(name), names(), n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names())}"
-        raise BenchError(f"no protocol is called {str(name)!r}", fix=f"{hint} A path ending in .toml is read as a file.")
+        raise BenchError(
+            f"no protocol is called {str(name)!r}", fix=f"{hint} A path ending in .toml is read as a file."
+        )
     content = path.read_bytes()
     try:
         raw = tomllib.loads(content.decode("utf-8"))
@@ -86,7 +92,9 @@ def load(name: str | Path) -> EvalProtocol:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"])
-        raise BenchError(f"not a protocol: {place}: {first['msg']}", where=path, fix="see protocols/catwalk-v1.toml") from None
+        raise BenchError(
+            f"not a protocol: {place}: {first['msg']}", where=path, fix="see protocols/catwalk-v1.toml"
+        ) from None
     seen: set[str] = set()
     for spec in protocol.metrics:
         if spec.name in seen:

@@ -13,7 +13,8 @@ from fhpt_bench.paths import atomic
 from fhpt_bench.types import Score
 
 Kind = Literal["model", "reference", "oracle"]
-"""model: ranked. reference (copy-source, blank): sees the prompt only, never ranked. oracle (truth, exact-warp): sees the target, never ranked."""
+"""model: ranked. reference (copy-source, blank): sees the prompt only, never ranked. oracle (truth, exact-warp):
+sees the target, never ranked."""
 
 
 class _Frozen(BaseModel):
@@ -88,7 +89,10 @@ class Record(_Frozen):
         for score in self.scores:
             if score.name == name:
                 return score
-        raise BenchError(f"the record of {self.model.name!r} has no score {name!r}", fix=f"it has: {', '.join(s.name for s in self.scores)}")
+        raise BenchError(
+            f"the record of {self.model.name!r} has no score {name!r}",
+            fix=f"it has: {', '.join(s.name for s in self.scores)}",
+        )
 
 
 def write_record(record: Record, path: Path) -> None:
@@ -104,8 +108,12 @@ def read_record(path: Path) -> Record:
     try:
         return Record.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise BenchError("no record here", where=path, fix="finish the run first: fhpt-bench run --out that folder") from None
+        raise BenchError(
+            "no record here", where=path, fix="finish the run first: fhpt-bench run --out that folder"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"])
-        raise BenchError(f"not a valid record: {place}: {first['msg']}", where=path, fix="run fhpt-bench score again on the images") from None
+        raise BenchError(
+            f"not a valid record: {place}: {first['msg']}", where=path, fix="run fhpt-bench score again on the images"
+        ) from None

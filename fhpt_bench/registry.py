@@ -75,7 +75,9 @@ def find(kind: Kind, name: str) -> Any:
             try:
                 return point.load()
             except Exception as error:
-                raise BenchError(f"entry point {name!r} ({point.value}) does not load: {error}", fix="mend the plugin") from error
+                raise BenchError(
+                    f"entry point {name!r} ({point.value}) does not load: {error}", fix="mend the plugin"
+                ) from error
     if kind == "generators" and any(folder.name == name for folder in baseline_folders()):
         return _load(f"fhpt_bench.baselines.{name}:generator", name)
     if ":" in name:
@@ -94,15 +96,21 @@ def _load(target: str, name: str) -> Any:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             if error.name and (module_name == error.name or module_name.startswith(error.name + ".")):
-                raise BenchError(f"no module {module_name!r}", where=name, fix="check the spelling and PYTHONPATH") from error
-            raise BenchError(f"{module_name} needs the package {error.name!r}", where=name, fix=f"pip install {error.name}") from error
+                raise BenchError(
+                    f"no module {module_name!r}", where=name, fix="check the spelling and PYTHONPATH"
+                ) from error
+            raise BenchError(
+                f"{module_name} needs the package {error.name!r}", where=name, fix=f"pip install {error.name}"
+            ) from error
     try:
         return getattr(module, attribute)
     except AttributeError:
         have = [n for n in vars(module) if not n.startswith("_")]
         near = difflib.get_close_matches(attribute, have, n=3)
         raise BenchError(
-            f"{module_name} has no {attribute!r}", where=name, fix=f"did you mean {', '.join(near)}?" if near else "name a class of that file"
+            f"{module_name} has no {attribute!r}",
+            where=name,
+            fix=f"did you mean {', '.join(near)}?" if near else "name a class of that file",
         ) from None
 
 
@@ -121,7 +129,9 @@ def _load_file(path: Path) -> Any:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[module_name]
-        raise BenchError(f"{type(error).__name__}: {error}", where=path, fix="the file must import without error") from error
+        raise BenchError(
+            f"{type(error).__name__}: {error}", where=path, fix="the file must import without error"
+        ) from error
     return module
 
 

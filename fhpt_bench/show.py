@@ -31,12 +31,19 @@ def find_record(name: str, protocol: str) -> Record:
     shipped = {record.model.name: record for record in shipped_records(protocol)}
     if name in shipped:
         return shipped[name]
-    raise BenchError(f"{name!r} is neither a run folder, nor a record, nor a shipped row", fix=f"shipped rows of {protocol}: {', '.join(shipped) or 'none'}")
+    raise BenchError(
+        f"{name!r} is neither a run folder, nor a record, nor a shipped row",
+        fix=f"shipped rows of {protocol}: {', '.join(shipped) or 'none'}",
+    )
 
 
 def beside(record: Record) -> list[Record]:
     """``record`` and the shipped rows that may stand beside it; its own shipped row gives way to it."""
-    others = [r for r in shipped_records(record.protocol.name) if r.group == record.group and r.model.name != record.model.name]
+    others = [
+        r
+        for r in shipped_records(record.protocol.name)
+        if r.group == record.group and r.model.name != record.model.name
+    ]
     return [*others, record]
 
 
@@ -66,7 +73,10 @@ def render(records: Sequence[Record], format_: str, *, all_scores: bool = False)
     if format_ == "latex":
         return text.to_latex(records, everything=all_scores)
     if format_ == "json":
-        return json.dumps([r.model_dump(mode="json") for r in records], indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return (
+            json.dumps([r.model_dump(mode="json") for r in records], indent=1, ensure_ascii=False, allow_nan=False)
+            + "\n"
+        )
     raise BenchError(f"no format is called {format_!r}", fix="terminal, csv, markdown, latex or json")
 
 
@@ -93,7 +103,8 @@ def print_leaderboard(record: Record) -> None:
 
 
 def agreement(record: Record) -> str:
-    """How far ``record`` is from the shipped row of the same model under the same protocol; empty where there is none."""
+    """How far ``record`` is from the shipped row of the same model under the same protocol; empty where there is
+    none."""
     for row in shipped_records(record.protocol.name):
         if row.group == record.group and row.model.name == record.model.name:
             theirs = {s.name: s.value for s in row.scores}
@@ -116,13 +127,20 @@ def print_comparison(table: pd.DataFrame, a: str, b: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    out = Table(box=box.SIMPLE, title=escape(f"a = {a}   b = {b}   difference = a - b, 95 % over people"), title_justify="left")
+    out = Table(
+        box=box.SIMPLE, title=escape(f"a = {a}   b = {b}   difference = a - b, 95 % over people"), title_justify="left"
+    )
     for column in ("score", "a", "b", "difference", "interval", "better"):
         out.add_column(column, justify="left" if column in ("score", "better") else "right", no_wrap=True)
     for row in table.to_dict(orient="records"):
-        number = {k: "" if row[k] is None or row[k] != row[k] else f"{row[k]:.4f}" for k in ("a", "b", "difference", "low", "high")}
+        number = {
+            k: "" if row[k] is None or row[k] != row[k] else f"{row[k]:.4f}"
+            for k in ("a", "b", "difference", "low", "high")
+        }
         span = f"{number['low']} .. {number['high']}" if number["low"] else ""
-        out.add_row(escape(str(row["score"])), number["a"], number["b"], number["difference"], span, str(row["verdict"]))
+        out.add_row(
+            escape(str(row["score"])), number["a"], number["b"], number["difference"], span, str(row["verdict"])
+        )
     Console().print(out)
 
 
@@ -132,7 +150,8 @@ def write_html(record: Record, folder: Path) -> Path:
 
 
 def write_all(records: Sequence[Record], out: Path, folders: Sequence[Path]) -> Path:
-    """CSV, Markdown, LaTeX and HTML into ``out``; pictures of the runs in ``folders`` and of references. Returns the HTML file."""
+    """CSV, Markdown, LaTeX and HTML into ``out``; pictures of the runs in ``folders`` and of references. Returns
+    the HTML file."""
     from fhpt_bench.leaderboard import write
 
     page: Path = write(records, out, _galleries(records, folders))
@@ -176,7 +195,10 @@ def listing(kind: str | None = None) -> dict[str, dict[str, str]]:
         import difflib
 
         near = difflib.get_close_matches(kind, kinds, n=2)
-        raise BenchError(f"nothing of the kind {kind!r} can be listed", fix=f"did you mean {' or '.join(near)}?" if near else f"one of: {', '.join(kinds)}")
+        raise BenchError(
+            f"nothing of the kind {kind!r} can be listed",
+            fix=f"did you mean {' or '.join(near)}?" if near else f"one of: {', '.join(kinds)}",
+        )
     return {key: make() for key, make in kinds.items() if kind in (None, key)}
 
 
@@ -193,11 +215,17 @@ def weights_rows() -> list[dict[str, str]]:
 
     return [
         {
-            "network": n.name, "state": weights.status(n.name).state, "used_by": n.used_by, "author": n.author, "licence": n.licence,
-            "training_data": n.training_data, "official_url": n.official_url, "carrier": n.carrier,
+            "network": n.name,
+            "state": weights.status(n.name).state,
+            "used_by": n.used_by,
+            "author": n.author,
+            "licence": n.licence,
+            "training_data": n.training_data,
+            "official_url": n.official_url,
+            "carrier": n.carrier,
         }
         for n in weights.known()
-    ]  # fmt: skip
+    ]
 
 
 def protocol_weights(protocol: str) -> list[str]:

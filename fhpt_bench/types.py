@@ -1,6 +1,7 @@
 """The few types everything speaks.
 
-Images are uint8 RGB arrays, H x W x 3, everywhere outside a model. Points are (x, y) in pixels, x to the right, y down, the
+Images are uint8 RGB arrays, H x W x 3, everywhere outside a model. Points are (x, y) in pixels, x to the right, y
+down, the
 centre of the top-left pixel at (0, 0).
 """
 
@@ -185,7 +186,8 @@ class Context:
 class Score(BaseModel):
     """One number of a leaderboard, with its 95 % interval over people.
 
-    ``sums`` / ``counts`` (means) or ``without`` (everything else) keep what a paired comparison needs, one entry a person in
+    ``sums`` / ``counts`` (means) or ``without`` (everything else) keep what a paired comparison needs, one entry a
+    person in
     sorted order of person ids: value = sum(sums) / sum(counts); ``without[k]`` is the value with person k left out.
     """
 
@@ -227,4 +229,6 @@ class Trainable(Protocol):
     """A baseline under training: see ``fhpt_bench.train``."""
 
     def optimizers(self) -> Mapping[str, torch.optim.Optimizer]: ...
-    def step(self, batch: Mapping[str, torch.Tensor], optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[str, float]: ...
+    def step(
+        self, batch: Mapping[str, torch.Tensor], optimizers: Mapping[str, torch.optim.Optimizer]
+    ) -> dict[str, float]: ...

@@ -14,23 +14,31 @@ _NO_POSE = Pose(np.full((18, 2), np.nan, np.float32), np.zeros(18, np.uint8))
 
 
 class ArrayDataset:
-    """True targets (and sources) as N x H x W x 3 uint8; ``people`` names the person of each pair, the unit of the intervals.
+    """True targets (and sources) as N x H x W x 3 uint8; ``people`` names the person of each pair, the unit of the
+    intervals.
 
-    Without ``people`` each pair counts as its own person, which makes intervals too narrow where people repeat: the name of the
-    data set says so. Without ``source`` the metrics that read it are measured against black images: none of ``clean`` does.
+    Without ``people`` each pair counts as its own person, which makes intervals too narrow where people repeat:
+    the name of the
+    data set says so. Without ``source`` the metrics that read it are measured against black images: none of
+    ``clean`` does.
     """
 
     synthetic = False
     split = "given"
 
-    def __init__(self, target: Sequence[Image], source: Sequence[Image] | None = None, people: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, target: Sequence[Image], source: Sequence[Image] | None = None, people: Sequence[str] | None = None
+    ) -> None:
         images = [np.asarray(image) for image in target]
         if not images:
             raise BenchError("no target image was given", fix="pass at least one")
         for label, group in (("target", images), ("source", [np.asarray(s) for s in source or []])):
             for i, image in enumerate(group):
                 if image.dtype != np.uint8 or image.shape != images[0].shape or image.ndim != 3 or image.shape[2] != 3:
-                    raise BenchError(f"{label} {i} is {image.dtype} {image.shape}", fix=f"pass uint8 arrays of one shape, H x W x 3 ({images[0].shape})")
+                    raise BenchError(
+                        f"{label} {i} is {image.dtype} {image.shape}",
+                        fix=f"pass uint8 arrays of one shape, H x W x 3 ({images[0].shape})",
+                    )
         for label, given in (("source", source), ("people", people)):
             if given is not None and len(given) != len(images):
                 raise BenchError(f"{len(given)} {label} for {len(images)} targets", fix="pass one a pair")
@@ -52,7 +60,9 @@ class ArrayDataset:
         source = self._source[index] if self._source is not None else np.zeros_like(target)
         person = self._people[index]
         return Pair(
-            f"{index:06d}", Photo(f"s{index:06d}", _NO_POSE, person, lambda: source), Photo(f"t{index:06d}", _NO_POSE, person, lambda: target)
+            f"{index:06d}",
+            Photo(f"s{index:06d}", _NO_POSE, person, lambda: source),
+            Photo(f"t{index:06d}", _NO_POSE, person, lambda: target),
         )
 
     def photos(self) -> list[Photo]:

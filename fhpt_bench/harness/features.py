@@ -18,7 +18,8 @@ from fhpt_bench.types import Feature, Image, Metric
 
 
 class Networks:
-    """The features that some metrics need, each built once; a network that cannot be had leaves its reason in ``missing``."""
+    """The features that some metrics need, each built once; a network that cannot be had leaves its reason in
+    ``missing``."""
 
     def __init__(self, metrics: Sequence[Metric], device: str) -> None:
         from fhpt_bench import features
@@ -42,8 +43,11 @@ class Networks:
     def keys(self) -> dict[str, str]:
         return {name: feature.key for name, feature in sorted(self.features.items())}
 
-    def extract(self, images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], Any]:
-        """Features of one batch: ``images[role][i]`` with content hash ``hashes[role][i]`` -> {(feature, role): row i for image i}.
+    def extract(
+        self, images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]]
+    ) -> dict[tuple[str, str], Any]:
+        """Features of one batch: ``images[role][i]`` with content hash ``hashes[role][i]`` -> {(feature, role):
+        row i for image i}.
 
         Every distinct image of the batch goes through a network once, whatever its roles and however often it occurs.
         """
@@ -51,7 +55,8 @@ class Networks:
         for name, feature in self.features.items():
             roles = sorted(self.roles[name])
             if feature.small:
-                # Generated and true images apart: only the true ones are cached, and which of them are must not change a batch.
+                # Generated and true images apart: only the true ones are cached, and which of them are must not
+                # change a batch.
                 for group in ([r for r in roles if r == "generated"], [r for r in roles if r != "generated"]):
                     if group:
                         rows = self._small(feature, group, images, hashes, cached=group != ["generated"])
@@ -61,11 +66,19 @@ class Networks:
         return found
 
     def _small(
-        self, feature: Feature, roles: Sequence[str], images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]], *, cached: bool
+        self,
+        feature: Feature,
+        roles: Sequence[str],
+        images: Mapping[str, Sequence[Image]],
+        hashes: Mapping[str, Sequence[str]],
+        *,
+        cached: bool,
     ) -> dict[str, NDArray[np.float32]]:
         unique = _unique(roles, images, hashes)
         rows = {h: row for h in unique if (row := _load(feature, h)) is not None} if cached else {}
-        if len(rows) < len(unique):  # all of them again: the batch a network sees must not depend on what happens to be cached
+        if len(rows) < len(
+            unique
+        ):  # all of them again: the batch a network sees must not depend on what happens to be cached
             fresh = np.asarray(feature.extract(np.stack(list(unique.values()))), dtype=np.float32)
             for row, h in zip(fresh, unique, strict=True):
                 if h not in rows:
@@ -75,11 +88,15 @@ class Networks:
         return {role: np.stack([rows[h] for h in hashes[role]]) for role in roles}
 
 
-def _unique(roles: Sequence[str], images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]]) -> dict[str, Image]:
+def _unique(
+    roles: Sequence[str], images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]]
+) -> dict[str, Image]:
     return {h: image for role in roles for h, image in zip(hashes[role], images[role], strict=True)}
 
 
-def _taps(feature: Feature, roles: Sequence[str], images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def _taps(
+    feature: Feature, roles: Sequence[str], images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
     unique = _unique(roles, images, hashes)
     taps = feature.extract(np.stack(list(unique.values())))
     place = {h: i for i, h in enumerate(unique)}

@@ -23,17 +23,29 @@ def prompt_seed(seed: int, pair_id: str) -> int:
 
 
 def generate(
-    generator: Any, data: Dataset, indices: Sequence[int], folder: Path, *, name: str, seed: int, batch_size: int, workers: int,
+    generator: Any,
+    data: Dataset,
+    indices: Sequence[int],
+    folder: Path,
+    *,
+    name: str,
+    seed: int,
+    batch_size: int,
+    workers: int,
     show: bool | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """Write ``folder/<pair id>.png`` for every pair of ``indices`` that has none yet; returns how many were made.
 
-    Batches are cut at fixed places, and a batch with a gap is made again whole, so a resumed run asks the generator for exactly the
+    Batches are cut at fixed places, and a batch with a gap is made again whole, so a resumed run asks the
+    generator for exactly the
     batches an uninterrupted one asks for. Images are written only once the whole batch passed its checks.
     """
     batches = [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
     made = 0
-    with ThreadPoolExecutor(max(1, workers)) as pool, progress(f"generate {name}", len(indices), unit="images", show=show) as advance:
+    with (
+        ThreadPoolExecutor(max(1, workers)) as pool,
+        progress(f"generate {name}", len(indices), unit="images", show=show) as advance,
+    ):
         for batch in batches:
             pairs = [data[i] for i in batch]
             targets = [folder / f"{check_id(pair.id)}.png" for pair in pairs]
@@ -48,16 +60,26 @@ def generate(
 
 def _ask(generator: Any, pairs: Sequence[Pair], *, name: str, seed: int, size: tuple[int, int]) -> list[Image]:
     oracle = getattr(generator, "oracle", False) is True
-    asked: Sequence[Any] = pairs if oracle else [Prompt(p.id, p.source, p.target.pose, prompt_seed(seed, p.id)) for p in pairs]
+    asked: Sequence[Any] = (
+        pairs if oracle else [Prompt(p.id, p.source, p.target.pose, prompt_seed(seed, p.id)) for p in pairs]
+    )
     where = f"pairs {pairs[0].id} .. {pairs[-1].id}"
     try:
         images = list(generator.generate(asked))
     except BenchError:
         raise
     except Exception as error:
-        raise BenchError(f"{name!r} raised {type(error).__name__}: {error}", where=where, fix="mend the model; finished pairs are kept, run again to go on") from error
+        raise BenchError(
+            f"{name!r} raised {type(error).__name__}: {error}",
+            where=where,
+            fix="mend the model; finished pairs are kept, run again to go on",
+        ) from error
     if len(images) != len(pairs):
-        raise BenchError(f"{name!r} gave {len(images)} images for {len(pairs)} prompts", where=where, fix="return one image a prompt, in order")
+        raise BenchError(
+            f"{name!r} gave {len(images)} images for {len(pairs)} prompts",
+            where=where,
+            fix="return one image a prompt, in order",
+        )
     return [_check(image, pair.id, name, size) for image, pair in zip(images, pairs, strict=True)]
 
 
@@ -65,11 +87,23 @@ def _check(image: Any, pair_id: str, name: str, size: tuple[int, int]) -> Image:
     try:
         array = np.asarray(image)
     except Exception as error:
-        raise BenchError(f"{name!r} returned no array: {error}", where=pair_id, fix="return uint8 NumPy arrays") from error
+        raise BenchError(
+            f"{name!r} returned no array: {error}", where=pair_id, fix="return uint8 NumPy arrays"
+        ) from error
     if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-        raise BenchError(f"{name!r} returned NaN or infinite pixels", where=pair_id, fix="mend the model: nothing of this batch was written")
+        raise BenchError(
+            f"{name!r} returned NaN or infinite pixels",
+            where=pair_id,
+            fix="mend the model: nothing of this batch was written",
+        )
     if array.dtype != np.uint8:
-        raise BenchError(f"{name!r} returned {array.dtype} pixels", where=pair_id, fix="return uint8, 0..255: (x * 127.5 + 127.5).round().clip(0, 255)")
+        raise BenchError(
+            f"{name!r} returned {array.dtype} pixels",
+            where=pair_id,
+            fix="return uint8, 0..255: (x * 127.5 + 127.5).round().clip(0, 255)",
+        )
     if array.shape != (*size, 3):
-        raise BenchError(f"{name!r} returned shape {array.shape}", where=pair_id, fix=f"return height x width x RGB = {(*size, 3)}")
+        raise BenchError(
+            f"{name!r} returned shape {array.shape}", where=pair_id, fix=f"return height x width x RGB = {(*size, 3)}"
+        )
     return array

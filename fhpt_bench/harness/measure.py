@@ -45,19 +45,32 @@ def order_by_target(target_ids: Sequence[str]) -> list[int]:
 
 
 def measure(
-    data: Dataset, indices: Sequence[int], read: Reader, metrics: Sequence[Metric], networks: Networks, folder: Path, *,
-    batch_size: int, workers: int, show: bool | None = None,
-) -> tuple[dict[str, Rows], str]:  # fmt: skip
-    """Rows of every metric (row i for ``indices[i]``, memory-mapped from ``folder``) and the hash over all images in order.
+    data: Dataset,
+    indices: Sequence[int],
+    read: Reader,
+    metrics: Sequence[Metric],
+    networks: Networks,
+    folder: Path,
+    *,
+    batch_size: int,
+    workers: int,
+    show: bool | None = None,
+) -> tuple[dict[str, Rows], str]:
+    """Rows of every metric (row i for ``indices[i]``, memory-mapped from ``folder``) and the hash over all images
+    in order.
 
-    A shard on disk is used again only if everything its numbers depend on is unchanged: the images' bytes, the data set, the pairs,
+    A shard on disk is used again only if everything its numbers depend on is unchanged: the images' bytes, the
+    data set, the pairs,
     the metric's settings and code, the networks. That key is in the file's name.
     """
     hashes: list[str] = [""] * len(indices)
     files: dict[str, list[tuple[Path, list[int]]]] = {metric.name: [] for metric in metrics}
     order = order_by_target([data[i].target.id for i in indices])
     shards = [order[start : start + SHARD] for start in range(0, len(order), SHARD)]
-    with ThreadPoolExecutor(max(1, workers)) as pool, progress("score", len(indices), unit="pairs", show=show) as advance:
+    with (
+        ThreadPoolExecutor(max(1, workers)) as pool,
+        progress("score", len(indices), unit="pairs", show=show) as advance,
+    ):
         for number, (positions, items) in enumerate(_ahead(pool, shards, indices, data, read)):
             for position, item in zip(positions, items, strict=True):
                 hashes[position] = item.generated_hash
@@ -69,7 +82,9 @@ def measure(
                 files[metric.name].append((paths[metric.name], positions))
             advance(len(items))
     ids = "".join(f"{data[i].id} {h}\n" for i, h in zip(indices, hashes, strict=True))
-    return {m.name: _assemble(folder, m, files[m.name], len(indices)) for m in metrics}, hashlib.sha256(ids.encode()).hexdigest()
+    return {m.name: _assemble(folder, m, files[m.name], len(indices)) for m in metrics}, hashlib.sha256(
+        ids.encode()
+    ).hexdigest()
 
 
 def _ahead(
@@ -92,9 +107,14 @@ def _ahead(
 
 
 def _measure_shard(
-    items: Sequence[_Item], data: Dataset, metrics: Sequence[Metric], networks: Networks, paths: Mapping[str, Path], batch_size: int,
+    items: Sequence[_Item],
+    data: Dataset,
+    metrics: Sequence[Metric],
+    networks: Networks,
+    paths: Mapping[str, Path],
+    batch_size: int,
     pool: ThreadPoolExecutor,
-) -> None:  # fmt: skip
+) -> None:
     parts: dict[str, list[Rows]] = {metric.name: [] for metric in metrics}
     masks = [pool.submit(data.regions, item.pair) for item in items]
     for start in range(0, len(items), batch_size):
@@ -103,7 +123,10 @@ def _measure_shard(
         for metric in metrics:
             rows = np.asarray(metric.measure(batch), dtype=np.float32)
             if rows.shape != (len(chosen), metric.columns):
-                raise BenchError(f"metric {metric.name!r} gave rows of shape {rows.shape}, not {(len(chosen), metric.columns)}", fix="mend the metric")
+                raise BenchError(
+                    f"metric {metric.name!r} gave rows of shape {rows.shape}, not {(len(chosen), metric.columns)}",
+                    fix="mend the metric",
+                )
             parts[metric.name].append(rows)
     for name, rows_of in parts.items():
         _save(paths[name], np.concatenate(rows_of))
@@ -128,14 +151,29 @@ def _batch(items: Sequence[_Item], masks: Sequence[Mapping[str, Mask]], networks
     names = set.intersection(*(set(m) for m in masks)) if masks else set()
     regions = {name: np.stack([m[name] for m in masks]) for name in sorted(names)}
     return Batch(
-        ids=[item.pair.id for item in items], generated=stacked["generated"], target=stacked["target"], source=stacked["source"],
-        regions=regions, features=networks.extract(images, hashes),
-    )  # fmt: skip
+        ids=[item.pair.id for item in items],
+        generated=stacked["generated"],
+        target=stacked["target"],
+        source=stacked["source"],
+        regions=regions,
+        features=networks.extract(images, hashes),
+    )
 
 
-def _shard_path(folder: Path, metric: Metric, number: int, items: Sequence[_Item], data: Dataset, networks: Networks) -> Path:
+def _shard_path(
+    folder: Path, metric: Metric, number: int, items: Sequence[_Item], data: Dataset, networks: Networks
+) -> Path:
     features = [f"{need.feature}={networks.features[need.feature].key}" for need in metric.needs]
-    said = "\n".join([repr(metric), _code(type(metric)), data.sha256, data.split, *features, *(f"{i.pair.id} {i.generated_hash}" for i in items)])
+    said = "\n".join(
+        [
+            repr(metric),
+            _code(type(metric)),
+            data.sha256,
+            data.split,
+            *features,
+            *(f"{i.pair.id} {i.generated_hash}" for i in items),
+        ]
+    )
     return folder / metric_slug(metric.name) / f"{number:05d}-{hashlib.sha256(said.encode()).hexdigest()[:20]}.npy"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from fhpt_bench import registry
 from fhpt_bench.errors import BenchError
-from fhpt_bench.record import ModelCard
+from fhpt_bench.record import Kind, ModelCard
 from fhpt_bench.types import Dataset
 
 
@@ -26,13 +26,16 @@ class Model:
 
 
 def resolve(name: str, *, data: Dataset, device: str) -> Model:
-    """A baseline's name, a reference generator, a folder of images, an entry point, ``module:Class`` or ``file.py:Class``."""
+    """A baseline's name, a reference generator, a folder of images, an entry point, ``module:Class`` or
+    ``file.py:Class``."""
     if not name.strip():
         raise BenchError("the model's name is empty", fix="fhpt-bench list generators")
     if Path(name).is_dir() and (name not in registry.names("generators")):
         return _folder(Path(name))
     if _looks_like_path(name) and not Path(name).exists():
-        raise BenchError("no such folder", where=name, fix="check the path, or name a baseline (fhpt-bench list generators)")
+        raise BenchError(
+            "no such folder", where=name, fix="check the path, or name a baseline (fhpt-bench list generators)"
+        )
     make = registry.find("generators", name)
     generator = _build(make, name, device=device, data=data)
     if not callable(getattr(generator, "generate", None)):
@@ -57,12 +60,17 @@ def _build(make: Any, name: str, **offered: Any) -> Any:
     except BenchError:
         raise
     except Exception as error:
-        raise BenchError(f"{name!r} cannot be built: {type(error).__name__}: {error}", fix="it is called with device= and data= where it asks for them") from error
+        raise BenchError(
+            f"{name!r} cannot be built: {type(error).__name__}: {error}",
+            fix="it is called with device= and data= where it asks for them",
+        ) from error
 
 
 def _folder(folder: Path) -> Model:
     resolved = folder.resolve()
-    card = ModelCard(name=resolved.name, source=f"folder {resolved.name}", key=hashlib.sha256(str(resolved).encode()).hexdigest())
+    card = ModelCard(
+        name=resolved.name, source=f"folder {resolved.name}", key=hashlib.sha256(str(resolved).encode()).hexdigest()
+    )
     return Model(card=card, folder=folder)
 
 
@@ -71,18 +79,25 @@ def _card(name: str, make: Any, generator: Any) -> ModelCard:
     try:
         text = json.dumps(about, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise BenchError(f"the card of {name!r} is not JSON: {error}", fix="keep strings, numbers, lists and dicts in card") from None
+        raise BenchError(
+            f"the card of {name!r} is not JSON: {error}", fix="keep strings, numbers, lists and dicts in card"
+        ) from None
     weights = about.get("weights_sha256")
     digest = hashlib.sha256(text.encode())
     try:  # an edited model is another model: its images must not be mixed with the old one's
         digest.update(Path(inspect.getfile(make)).read_bytes())
     except (TypeError, OSError):
         digest.update(repr(make).encode())
-    kind = getattr(generator, "kind", "model") if name in registry.BUILT_IN["generators"] else "model"
+    # Only our own references may call themselves so: what is not ranked is not for a plugin to say.
+    kind: Kind = generator.kind if name in registry.BUILT_IN["generators"] else "model"
     return ModelCard(
-        name=str(about.get("name", _short(name))), kind=kind, source=_source(name), weights_sha256=str(weights) if weights else None,
-        key=digest.hexdigest(), card=about,
-    )  # fmt: skip
+        name=str(about.get("name", _short(name))),
+        kind=kind,
+        source=_source(name),
+        weights_sha256=str(weights) if weights else None,
+        key=digest.hexdigest(),
+        card=about,
+    )
 
 
 def _short(name: str) -> str:
@@ -103,4 +118,4 @@ def _source(name: str) -> str:
 def slug(name: str) -> str:
     """A folder name that stays inside its parent, whatever the model calls itself; two names never share one."""
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-") or "model"
-    return safe if safe == name else f"{safe[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return safe if safe == name and len(name) <= 80 else f"{safe[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"

@@ -12,13 +12,18 @@ def context(data: Dataset, indices: Sequence[int], seed: int) -> Context:
     """What the metrics' summaries may know of the pairs beside their rows."""
     pairs: list[Pair] = [data[i] for i in indices]
     return Context(
-        pair_ids=[p.id for p in pairs], people=[p.target.person for p in pairs], target_ids=[p.target.id for p in pairs],
-        source_ids=[p.source.id for p in pairs], seed=seed, labels=[p.target.labels for p in pairs],
-    )  # fmt: skip
+        pair_ids=[p.id for p in pairs],
+        people=[p.target.person for p in pairs],
+        target_ids=[p.target.id for p in pairs],
+        source_ids=[p.source.id for p in pairs],
+        seed=seed,
+        labels=[p.target.labels for p in pairs],
+    )
 
 
 def summarise(metrics: Sequence[Metric], rows: Mapping[str, Rows], networks: Networks, about: Context) -> list[Score]:
-    """Every score of every metric, in protocol order; a metric without its network says why, and is never left out."""
+    """Every score of every metric, in protocol order; a metric without its network says why, and is never left
+    out."""
     scores: list[Score] = []
     for metric in metrics:
         if why := networks.why_not(metric):
