@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.metrics.prepare import Prepare
+from fhpt_bench.protocol import MetricSpec, build_metric
 
 
 def images(height: int = 64, width: int = 48) -> NDArray[np.uint8]:
@@ -94,3 +97,12 @@ def test_images_that_do_not_fit_are_refused() -> None:
         Prepare(crop=(40, 216)).images(images())
     with pytest.raises(BenchError, match="already larger"):
         Prepare(pad=(64, 40)).images(images())
+
+
+def test_every_metric_of_the_documentation_can_be_built() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    specs = tomllib.loads(text.split("```toml")[1].split("```")[0])["metrics"]
+    built = [build_metric(MetricSpec(**spec), where="docs/metrics.md") for spec in specs]
+    assert [metric.name for metric in built] == [spec["name"] for spec in specs]
+    assert len(built) >= 6
+    assert built[1].prepare.label in built[1].name, "the name says what is done"  # type: ignore[attr-defined]
