@@ -6,55 +6,38 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fhpt_bench import protocol as protocols
-from fhpt_bench import registry
 from fhpt_bench.datasets.arrays import ArrayDataset
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness import models
-from fhpt_bench.harness.features import Networks
+from fhpt_bench.harness.execute import disk_errors, execute
 from fhpt_bench.harness.folder import RunFolder
 from fhpt_bench.harness.generate import generate
-from fhpt_bench.harness.measure import Reader, measure
-from fhpt_bench.harness.summarise import context, summarise
-from fhpt_bench.images import match, pixels_sha256
-from fhpt_bench.images import read as read_image
-from fhpt_bench.protocol import EvalProtocol
-from fhpt_bench.record import DataRef, ModelCard, ProtocolRef, Provenance, Record, read_record, write_record
-from fhpt_bench.types import Dataset, Image, Metric
+from fhpt_bench.harness.job import (
+    Job,
+    count_pairs,
+    known_ids,
+    open_data,
+    pick_device,
+    resolve,
+    run_folder,
+    run_folder_of,
+)
+from fhpt_bench.images import pixels_sha256
+from fhpt_bench.record import ModelCard, Record, read_record
+from fhpt_bench.types import Dataset, Image
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PACKAGES = ("fhpt-bench", "torch", "torchvision", "numpy", "scipy", "scikit-image", "lpips", "pillow", "pandas")
-
-
-@dataclass(frozen=True)
-class _Job:
-    """Everything resolved, nothing written yet."""
-
-    protocol: EvalProtocol
-    metrics: Sequence[Metric]
-    data: Dataset
-    indices: Sequence[int]
-    limit: int | None
-    device: str
-    seed: int
-    batch_size: int
-    workers: int
-    show: bool | None
+__all__ = ["compare", "make", "run", "run_folder", "score"]
 
 
 def run(
@@ -81,9 +64,9 @@ def run(
     device, batch_size, workers change no score beyond 1e-6 relative (CPU, fp32).
     Raises BenchError for anything the user can put right; then no record is written.
     """
-    job = _resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
-    made_by = models.resolve(model, data=job.data, device=job.device)
-    return _execute(job, made_by, _where(out, job, made_by.card.name))
+    job = resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
+    made_by = models.find_model(model, data=job.data, device=job.device)
+    return execute(job, made_by, run_folder_of(out, job, made_by.card.name))
 
 
 def make(
@@ -100,8 +83,8 @@ def make(
     show: bool | None = None,
 ) -> int:
     """Only the images: ``out/<pair id>.png`` for every pair that has none; returns how many were made."""
-    dataset = _dataset(data, split)
-    made_by = models.resolve(model, data=dataset, device=_device(device))
+    dataset = open_data(data, split)
+    made_by = models.find_model(model, data=dataset, device=pick_device(device))
     if made_by.generator is None:
         raise BenchError(f"{model!r} is a folder of images already", fix="score it: fhpt-bench score DIR")
     folder = RunFolder(Path(out))
@@ -113,8 +96,8 @@ def make(
         "seed": seed,
         "job": "generate",
     }
-    with folder.owned(owner), _disk_errors():
-        indices = range(_count(dataset, limit))
+    with folder.owned(owner), disk_errors():
+        indices = range(count_pairs(dataset, limit))
         return generate(
             made_by.generator,
             dataset,
@@ -164,15 +147,15 @@ def score(
         folder = Path(generated)
         if not folder.is_dir():
             raise BenchError("no such folder", where=folder, fix="name the folder that holds the generated images")
-        job = _resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
-        card = models.resolve(
+        job = resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
+        card = models.find_model(
             str(folder if folder.is_absolute() else Path(".") / folder), data=job.data, device=job.device
         ).card
         card = card.model_copy(update={"name": name} if name else {})
-        return _execute(job, models.Model(card=card, folder=folder), _where(out, job, card.name))
+        return execute(job, models.Model(card=card, folder=folder), run_folder_of(out, job, card.name))
     if limit is None and data is None and not isinstance(generated, Mapping):
         limit = len(generated)
-    job = _resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
+    job = resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
     images = _by_id(generated, job)
     card = ModelCard(
         name=name or "arrays",
@@ -185,7 +168,7 @@ def score(
             if out is not None
             else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fhpt-bench-")))
         )
-        return _execute(job, models.Model(card=card), where, arrays=images)
+        return execute(job, models.Model(card=card), where, arrays=images)
 
 
 def compare(a: str | Path | Record, b: str | Path | Record) -> pd.DataFrame:
@@ -231,169 +214,11 @@ def compare(a: str | Path | Record, b: str | Path | Record) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _execute(job: _Job, model: models.Model, where: Path, arrays: Mapping[str, Image] | None = None) -> Record:
-    folder = RunFolder(where)
-    seconds: dict[str, float] = {}
-    owner: dict[str, object] = {
-        "model": model.card.name,
-        "model_key": model.card.key,
-        "protocol": job.protocol.sha256,
-        "data": job.data.sha256,
-        "split": job.data.split,
-        "limit": job.limit,
-        "seed": job.seed,
-    }
-    ids = [job.data[i].id for i in job.indices]
-    if model.folder is not None:  # before anything is written
-        files = match(model.folder, ids, known=_known(job, ids))
-    with folder.owned(owner), _disk_errors():
-        folder.record.unlink(missing_ok=True)  # from here on an old record would not be what the folder holds
-        start = monotonic()
-        if model.generator is not None:
-            generate(
-                model.generator,
-                job.data,
-                job.indices,
-                folder.images,
-                name=model.card.name,
-                seed=job.seed,
-                batch_size=job.batch_size,
-                workers=job.workers,
-                show=job.show,
-            )
-            files = {pair_id: folder.images / f"{pair_id}.png" for pair_id in ids}
-        seconds["generate"], start = monotonic() - start, monotonic()
-        networks = Networks(job.metrics, job.device)
-        able = [metric for metric in job.metrics if not networks.why_not(metric)]
-        seconds["networks"], start = monotonic() - start, monotonic()
-        read = _reader(arrays, {} if arrays is not None else files, job.data.size)
-        rows, images = measure(
-            job.data,
-            job.indices,
-            read,
-            able,
-            networks,
-            folder.rows,
-            batch_size=job.batch_size,
-            workers=job.workers,
-            show=job.show,
-        )
-        seconds["measure"], start = monotonic() - start, monotonic()
-        about = context(job.data, job.indices, job.seed)
-        scores = summarise(job.metrics, rows, networks, about)
-        seconds["summarise"] = monotonic() - start
-        record = Record(
-            model=model.card,
-            protocol=_protocol_ref(job.protocol),
-            data=_data_ref(job),
-            seed=job.seed,
-            people=tuple(sorted(set(about.people))),
-            scores=tuple(scores),
-            provenance=_provenance(job, seconds, networks, images),
-        )
-        write_record(record, folder.record)
-    return record
-
-
-def _resolve(
-    protocol: str | Path,
-    data: str | Dataset | None,
-    split: str,
-    limit: int | None,
-    device: str,
-    seed: int,
-    batch_size: int,
-    workers: int,
-    show: bool | None,
-) -> _Job:
-    loaded = protocols.load(protocol)
-    metrics = loaded.build()
-    if batch_size < 1 or workers < 1:
-        raise BenchError("batch size and workers must be at least 1", fix="--batch-size 8 --workers 2")
-    dataset = _dataset(loaded.data if data is None else data, split)
-    if tuple(dataset.size) != loaded.size:
-        raise BenchError(
-            f"protocol {loaded.name} measures {'x'.join(map(str, loaded.size))} images, "
-            f"{dataset.name} has {'x'.join(map(str, dataset.size))}",
-            fix="choose a protocol for that size: fhpt-bench list protocols",
-        )
-    count = _count(dataset, limit)
-    return _Job(
-        loaded,
-        metrics,
-        dataset,
-        range(count),
-        limit if limit is not None and count < len(dataset) else None,
-        _device(device),
-        seed,
-        batch_size,
-        workers,
-        show,
-    )
-
-
-def _dataset(data: str | Dataset, split: str) -> Dataset:
-    if not isinstance(data, str):
-        return data
-    if (Path(data) / "manifest.json").is_file():
-        from fhpt_bench.datasets.catwalk import Catwalk
-
-        rendered: Dataset = Catwalk(split, root=Path(data))
-        return rendered
-    found: Dataset = registry.find("datasets", data)(split)
-    return found
-
-
-def _count(data: Dataset, limit: int | None) -> int:
-    if limit is not None and limit < 1:
-        raise BenchError(f"--limit {limit} leaves no pair", fix="give at least 1")
-    if len(data) == 0:
-        raise BenchError(f"{data.name} ({data.split}) has no pairs", fix="choose another split")
-    return len(data) if limit is None else min(limit, len(data))
-
-
-def _device(device: str) -> str:
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise BenchError(
-            f"device {device!r} cannot be used: {str(error).splitlines()[0]}", fix="--device cpu, or auto"
-        ) from None
-    return device
-
-
-def _where(out: str | Path | None, job: _Job, model: str) -> Path:
-    return Path(out) if out is not None else _default_folder(job.protocol.name, model, _data_ref(job))
-
-
-def run_folder(record: Record, out: str | Path | None = None) -> Path:
-    """Where ``run`` and ``score`` put this record: ``out``, else ``runs/<protocol>/<model>``."""
-    return Path(out) if out is not None else _default_folder(record.protocol.name, record.model.name, record.data)
-
-
-def _default_folder(protocol: str, model: str, data: DataRef) -> Path:
-    parts = [models.slug(model)]
-    if data.split != "test" or data.name != "catwalk":
-        parts += [models.slug(data.name), data.split]
-    if data.limit is not None:
-        parts.append(f"limit{data.limit}")
-    return Path("runs") / models.slug(protocol) / "-".join(parts)
-
-
-def _known(job: _Job, ids: Sequence[str]) -> set[str]:
-    """Ids an image may be called after: all of the data set, so that --limit does not complain of the rest."""
-    return set(ids) if job.limit is None else {job.data[i].id for i in range(len(job.data))}
-
-
-def _by_id(generated: Mapping[str, Image] | Sequence[Image], job: _Job) -> dict[str, Image]:
+def _by_id(generated: Mapping[str, Image] | Sequence[Image], job: Job) -> dict[str, Image]:
     ids = [job.data[i].id for i in job.indices]
     if isinstance(generated, Mapping):
         missing = [i for i in ids if i not in generated]
-        unmatched = sorted(set(generated) - _known(job, ids))
+        unmatched = sorted(set(generated) - known_ids(job, ids))
         if missing or unmatched:
             raise BenchError(
                 f"{len(missing)} pairs have no image {missing[:5]}, {len(unmatched)} images no pair {unmatched[:5]}",
@@ -414,67 +239,3 @@ def _by_id(generated: Mapping[str, Image] | Sequence[Image], job: _Job) -> dict[
                 fix=f"pass uint8 arrays of shape {(*job.data.size, 3)}",
             )
     return images
-
-
-def _reader(arrays: Mapping[str, Image] | None, files: Mapping[str, Path], size: tuple[int, int]) -> Reader:
-    if arrays is not None:
-        return lambda pair_id: (arrays[pair_id], pixels_sha256(arrays[pair_id]))
-    return lambda pair_id: read_image(files[pair_id], size)
-
-
-def _protocol_ref(protocol: EvalProtocol) -> ProtocolRef:
-    return ProtocolRef(name=protocol.name, sha256=protocol.sha256, frozen=protocol.frozen, headline=protocol.headline)
-
-
-def _data_ref(job: _Job) -> DataRef:
-    data = job.data
-    return DataRef(
-        name=data.name,
-        split=data.split,
-        sha256=data.sha256,
-        pairs=len(job.indices),
-        limit=job.limit,
-        synthetic=data.synthetic,
-    )
-
-
-def _provenance(job: _Job, seconds: Mapping[str, float], networks: Networks, images: str) -> Provenance:
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "absent"
-    return Provenance(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=versions,
-        device=_device_name(job.device),
-        seconds={stage: round(s, 3) for stage, s in seconds.items()},
-        features=networks.keys(),
-        images_sha256=images,
-    )
-
-
-def _device_name(device: str) -> str:
-    import torch
-
-    if device.startswith("cuda"):
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads)"
-
-
-class _disk_errors:  # noqa: N801
-    """Turns "no space left" and "read-only" into an error that says what to do; whatever was finished stays."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        import errno
-
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-            raise BenchError(
-                f"cannot write: {error.strerror}",
-                where=error.filename,
-                fix="free some space or choose another --out, then run again: it goes on",
-            ) from error

@@ -10,24 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from fhpt_bench import registry
+from fhpt_bench import datasets, registry
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.folder import check_id
 from fhpt_bench.images import write_png
 from fhpt_bench.paths import atomic
 from fhpt_bench.progress import progress
 from fhpt_bench.types import Dataset, Photo
-
-
-def load(name: str, split: str) -> Dataset:
-    """A data set by name, or the folder that ``render`` wrote."""
-    if (Path(name) / "manifest.json").is_file():
-        from fhpt_bench.datasets.catwalk import Catwalk
-
-        rendered: Dataset = Catwalk(split, root=Path(name))
-        return rendered
-    found: Dataset = registry.find("datasets", name)(split)
-    return found
 
 
 def rows() -> list[dict[str, Any]]:
@@ -53,7 +42,7 @@ def rows() -> list[dict[str, Any]]:
 
 def check(name: str) -> str:
     """Hash every file of a data set; BenchError that names the first wrong one."""
-    data = load(name, "test")
+    data = datasets.load(name, "test")
     whole = getattr(data, "check", None)
     if whole is None:
         raise BenchError(f"{name!r} cannot check itself", fix="fhpt-bench data list shows its hash")
@@ -63,7 +52,7 @@ def check(name: str) -> str:
 
 def pairs(name: str, split: str, limit: int | None = None) -> list[dict[str, str]]:
     """id, source, target, person of each pair, in order."""
-    data = load(name, split)
+    data = datasets.load(name, split)
     count = len(data) if limit is None else min(limit, len(data))
     return [
         {"id": p.id, "source": p.source.id, "target": p.target.id, "person": p.target.person}
@@ -78,7 +67,7 @@ def export(name: str, split: str, out: Path, limit: int | None = None) -> str:
     targets are there for
     training and scoring elsewhere; at test a model may see only the source and the target's keypoints.
     """
-    data = load(name, split)
+    data = datasets.load(name, split)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BenchError("the folder to export into is not empty", where=out, fix="choose another --out")
     chosen = [data[i] for i in range(len(data) if limit is None else min(limit, len(data)))]

@@ -51,7 +51,7 @@ class ExactWarp:
 
     kind = "oracle"
     oracle: Literal[True] = True
-    card: dict[str, Any] = {
+    card: ClassVar[dict[str, Any]] = {
         "about": "the source warped by the data set's exact flow; holes from the nearest visible pixel"
     }
 

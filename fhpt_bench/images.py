@@ -113,6 +113,6 @@ def match(folder: Path, ids: list[str], known: set[str]) -> dict[str, Path]:
         raise BenchError(
             f"{matched} of {len(ids)} pairs have an image; " + "; ".join(lines),
             where=folder,
-            fix="name each image <pair id>.png (fhpt-bench data pairs lists the ids), one a pair, and nothing else there",
+            fix="name each image <pair id>.png (fhpt-bench data pairs lists the ids), one a pair, nothing else",
         )
     return {i: files[i][0] for i in ids}

@@ -15,8 +15,6 @@ from fhpt_bench.record import Record, read_record
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fhpt_bench.leaderboard.gallery import Gallery
-
 
 def shipped_records(protocol: str | None = None) -> list[Record]:
     """The rows that ship in ``leaderboard/rows/<protocol>/<model>.json``."""
@@ -153,15 +151,10 @@ def write_all(records: Sequence[Record], out: Path, folders: Sequence[Path]) -> 
     """CSV, Markdown, LaTeX and HTML into ``out``; pictures of the runs in ``folders`` and of references. Returns
     the HTML file."""
     from fhpt_bench.leaderboard import write
+    from fhpt_bench.pictures import galleries
 
-    page: Path = write(records, out, _galleries(records, folders))
+    page: Path = write(records, out, galleries(records, folders))
     return page
-
-
-def _galleries(records: Sequence[Record], folders: Sequence[Path]) -> Mapping[str, Gallery]:
-    from fhpt_bench.leaderboard.pictures import galleries
-
-    return galleries(records, folders)
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:

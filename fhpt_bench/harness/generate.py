@@ -51,14 +51,16 @@ def generate(
             targets = [folder / f"{check_id(pair.id)}.png" for pair in pairs]
             if not all(path.exists() for path in targets):
                 list(pool.map(lambda pair: pair.source.image, pairs))
-                images = _ask(generator, pairs, name=name, seed=seed, size=data.size)
+                images = ask(generator, pairs, name=name, seed=seed, size=data.size)
                 list(pool.map(write_png, targets, images))
                 made += len(pairs)
             advance(len(batch))
     return made
 
 
-def _ask(generator: Any, pairs: Sequence[Pair], *, name: str, seed: int, size: tuple[int, int]) -> list[Image]:
+def ask(generator: Any, pairs: Sequence[Pair], *, name: str, seed: int, size: tuple[int, int]) -> list[Image]:
+    """The generator's images for ``pairs``, checked: uint8, the right shape, one a pair. An oracle is given the
+    pairs, all others prompts."""
     oracle = getattr(generator, "oracle", False) is True
     asked: Sequence[Any] = (
         pairs if oracle else [Prompt(p.id, p.source, p.target.pose, prompt_seed(seed, p.id)) for p in pairs]

@@ -25,7 +25,7 @@ class Model:
     folder: Path | None = None
 
 
-def resolve(name: str, *, data: Dataset, device: str) -> Model:
+def find_model(name: str, *, data: Dataset, device: str) -> Model:
     """A baseline's name, a reference generator, a folder of images, an entry point, ``module:Class`` or
     ``file.py:Class``."""
     if not name.strip():

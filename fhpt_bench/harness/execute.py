@@ -1,0 +1,135 @@
+"""Runs a job to its record: generate, measure, summarise, write."""
+
+from __future__ import annotations
+
+import errno
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import monotonic
+
+from fhpt_bench.errors import BenchError
+from fhpt_bench.harness import models
+from fhpt_bench.harness.features import Networks
+from fhpt_bench.harness.folder import RunFolder
+from fhpt_bench.harness.generate import generate
+from fhpt_bench.harness.job import Job, data_ref, known_ids, protocol_ref
+from fhpt_bench.harness.measure import Reader, measure
+from fhpt_bench.harness.summarise import context, summarise
+from fhpt_bench.images import match, pixels_sha256
+from fhpt_bench.images import read as read_image
+from fhpt_bench.record import Provenance, Record, write_record
+from fhpt_bench.types import Image
+
+PACKAGES = ("fhpt-bench", "torch", "torchvision", "numpy", "scipy", "scikit-image", "lpips", "pillow", "pandas")
+
+
+def execute(job: Job, model: models.Model, where: Path, arrays: Mapping[str, Image] | None = None) -> Record:
+    folder = RunFolder(where)
+    seconds: dict[str, float] = {}
+    owner: dict[str, object] = {
+        "model": model.card.name,
+        "model_key": model.card.key,
+        "protocol": job.protocol.sha256,
+        "data": job.data.sha256,
+        "split": job.data.split,
+        "limit": job.limit,
+        "seed": job.seed,
+    }
+    ids = [job.data[i].id for i in job.indices]
+    if model.folder is not None:  # before anything is written
+        owner["images"] = str(model.folder.resolve())
+        files = match(model.folder, ids, known=known_ids(job, ids))
+    with folder.owned(owner), disk_errors():
+        folder.record.unlink(missing_ok=True)  # from here on an old record would not be what the folder holds
+        start = monotonic()
+        if model.generator is not None:
+            generate(
+                model.generator,
+                job.data,
+                job.indices,
+                folder.images,
+                name=model.card.name,
+                seed=job.seed,
+                batch_size=job.batch_size,
+                workers=job.workers,
+                show=job.show,
+            )
+            files = {pair_id: folder.images / f"{pair_id}.png" for pair_id in ids}
+        seconds["generate"], start = monotonic() - start, monotonic()
+        networks = Networks(job.metrics, job.device)
+        able = [metric for metric in job.metrics if not networks.why_not(metric)]
+        seconds["networks"], start = monotonic() - start, monotonic()
+        read = _reader(arrays, {} if arrays is not None else files, job.data.size)
+        rows, images = measure(
+            job.data,
+            job.indices,
+            read,
+            able,
+            networks,
+            folder.rows,
+            batch_size=job.batch_size,
+            workers=job.workers,
+            show=job.show,
+        )
+        seconds["measure"], start = monotonic() - start, monotonic()
+        about = context(job.data, job.indices, job.seed)
+        scores = summarise(job.metrics, rows, networks, about)
+        seconds["summarise"] = monotonic() - start
+        record = Record(
+            model=model.card,
+            protocol=protocol_ref(job.protocol),
+            data=data_ref(job),
+            seed=job.seed,
+            people=tuple(sorted(set(about.people))),
+            scores=tuple(scores),
+            provenance=_provenance(job, seconds, networks, images),
+        )
+        write_record(record, folder.record)
+    return record
+
+
+def _reader(arrays: Mapping[str, Image] | None, files: Mapping[str, Path], size: tuple[int, int]) -> Reader:
+    if arrays is not None:
+        return lambda pair_id: (arrays[pair_id], pixels_sha256(arrays[pair_id]))
+    return lambda pair_id: read_image(files[pair_id], size)
+
+
+def _provenance(job: Job, seconds: Mapping[str, float], networks: Networks, images: str) -> Provenance:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "absent"
+    return Provenance(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=versions,
+        device=_device_name(job.device),
+        seconds={stage: round(s, 3) for stage, s in seconds.items()},
+        features=networks.keys(),
+        images_sha256=images,
+    )
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    if device.startswith("cuda"):
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turns "no space left" and "read-only" into an error that says what to do; whatever was finished stays."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        fix = "free some space or choose another --out, then run again: it goes on"
+        raise BenchError(f"cannot write: {error.strerror}", where=error.filename, fix=fix) from error

@@ -1,0 +1,108 @@
+"""Where a leaderboard's pictures come from: run folders as they are; references and shipped baselines made on the
+spot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fhpt_bench import datasets
+from fhpt_bench import protocol as protocols
+from fhpt_bench.errors import BenchError
+from fhpt_bench.harness.folder import RunFolder
+from fhpt_bench.harness.generate import ask
+from fhpt_bench.harness.measure import metric_slug
+from fhpt_bench.harness.models import find_model
+from fhpt_bench.images import SUFFIXES
+from fhpt_bench.images import read as read_image
+from fhpt_bench.leaderboard import Gallery, GalleryPair
+from fhpt_bench.record import Record, read_record
+from fhpt_bench.types import Dataset, Image, Pair
+
+
+def galleries(records: Sequence[Record], folders: Sequence[Path]) -> dict[int, Gallery]:
+    """Place in ``records`` -> gallery, for every record whose images can be shown: a run folder of ``folders``
+    holds them, or the
+    same model (by its key) can make them again. Nothing is decoded or generated until a page shows the pair."""
+    held = {f: record for f in folders if (record := _record_of(f)) is not None}
+    found: dict[int, Gallery] = {}
+    for place, record in enumerate(records):
+        try:
+            data = datasets.load(record.data.name, record.data.split)
+        except BenchError:
+            continue  # arrays, or a data set that is not here: the numbers stand without pictures
+        if data.sha256 != record.data.sha256:
+            continue
+        folder = next((f for f, r in held.items() if r == record), None)
+        gallery = _from_folder(record, data, folder) if folder else _made_again(record, data)
+        if gallery is not None:
+            found[place] = gallery
+    return found
+
+
+def _record_of(path: Path) -> Record | None:
+    try:
+        return read_record(path) if path.is_dir() else None
+    except BenchError:
+        return None
+
+
+def _from_folder(record: Record, data: Dataset, folder: Path) -> Gallery | None:
+    images = RunFolder(folder).images
+    if not images.is_dir():  # a folder of images that `score` measured where they lie
+        said = json.loads((folder / "run.json").read_bytes()).get("images")
+        if not said or not Path(said).is_dir():
+            return None
+        images = Path(said)
+    files = {path.stem: path for path in sorted(images.iterdir()) if path.suffix.lower() in SUFFIXES}
+    pairs = [data[i] for i in range(record.data.pairs)]
+    if any(pair.id not in files for pair in pairs):
+        return None
+    scores = _pair_scores(record, folder, len(pairs))
+    return Gallery(
+        [
+            GalleryPair(
+                pair,
+                partial(_read, files[pair.id], data.size),
+                {name: float(values[row]) for name, values in scores.items()},
+            )
+            for row, pair in enumerate(pairs)
+        ]
+    )
+
+
+def _read(path: Path, size: tuple[int, int]) -> Image:
+    return read_image(path, size)[0]
+
+
+def _pair_scores(record: Record, folder: Path, pairs: int) -> Mapping[str, Any]:
+    """Score name -> each pair's own value, of the metrics whose rows are such values (a distribution's are
+    features)."""
+    found: dict[str, Any] = {}
+    for metric in protocols.load(record.protocol.name).build() if record.protocol.name in protocols.names() else ():
+        names = [s.name for s in record.scores if s.name == metric.name or s.name.startswith(f"{metric.name}/")]
+        path = RunFolder(folder).rows / metric_slug(metric.name) / "rows.npy"
+        if len(names) == metric.columns and path.is_file():
+            rows = np.load(path, mmap_mode="r", allow_pickle=False)
+            if rows.shape == (pairs, metric.columns):
+                found |= {name: rows[:, column] for column, name in enumerate(names)}
+    return found
+
+
+def _made_again(record: Record, data: Dataset) -> Gallery | None:
+    try:
+        model = find_model(record.model.name, data=data, device="cpu")
+    except BenchError:
+        return None
+    if model.generator is None or model.card.key != record.model.key:
+        return None
+
+    def make(pair: Pair) -> Callable[[], Image]:
+        return lambda: ask(model.generator, [pair], name=record.model.name, seed=record.seed, size=data.size)[0]
+
+    return Gallery([GalleryPair(pair, make(pair), {}) for pair in (data[i] for i in range(record.data.pairs))])
