@@ -1,0 +1,34 @@
+"""PATN's discriminators and the least-squares adversarial loss (LSGAN, Mao et al., ICCV 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from fhpt_bench.baselines._parts.layers import Residual, down, stem
+
+
+class Discriminator(nn.Module):
+    """Image (or image and pose) pair -> a map of verdicts, one value a channel and place: 1 real, 0 made.
+
+    Paper: 7x7 stem to 64, two halvings to 256, 3 residual blocks with dropout: 3,928,384 parameters for 6 input channels
+    (D_A), 3,975,424 for 21 (D_S).
+    """
+
+    def __init__(self, inputs: int, widths: Sequence[int], blocks: int, dropout: float, stem_kernel: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            stem(inputs, widths[0], stem_kernel),
+            *(down(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)),
+            *(Residual(widths[-1], dropout) for _ in range(blocks)),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.body(x)
+        return result
+
+
+def least_squares(verdict: Tensor, *, real: bool) -> Tensor:
+    """Mean squared distance of the verdicts from 1 (``real``) or 0."""
+    return (verdict.float() - float(real)).square().mean()

@@ -1,0 +1,209 @@
+"""Training of a baseline: one flat loop on lightning-fabric, resumable at every snapshot.
+
+Everything random in a step is a function of the seed and of how many samples were seen, so a resumed run gives the same
+losses as an uninterrupted one (with ``samples``; a ``budget`` ties the schedule to the clock).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from fhpt_bench import registry, train_config
+from fhpt_bench.errors import BenchError
+from fhpt_bench.train_config import Recipe
+from fhpt_bench.train_data import TrainingPairs
+from fhpt_bench.train_files import RunFolder
+from fhpt_bench.types import Trainable
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+def train(
+    baseline: str | Path,
+    *,
+    out: Path,
+    config: str = "small",
+    data: str = "catwalk",
+    budget: str | None = None,
+    samples: int | None = None,
+    device: str = "auto",
+    precision: Precision = "32-true",
+    batch_size: int | None = None,
+    workers: int = 0,
+    seed: int = 0,
+    resume: bool = True,
+    snapshot_minutes: float = 5.0,
+    log_every: int = 20,
+) -> Path:
+    """Train ``baseline`` (a name or its folder) on ``data``'s train split and return the folder of the snapshot to use.
+
+    ``budget`` ("90m", "2h", "1200s") or ``samples`` ends training and stretches the schedule; with neither, the recipe's
+    samples do. ``out`` receives ``log.jsonl``, TensorBoard events, ``grids/*.png`` and ``snapshots/<samples>/``; the snapshot
+    with the least validation distance and the latest one are kept. Start the same command again to go on. ``batch_size``
+    counts all processes; under ``torchrun`` gradients are averaged over them. Raises BenchError for what the caller can mend.
+    """
+    folder, module = _baseline(baseline)
+    settings = train_config.read(folder, config)
+    recipe = train_config.parse(Recipe, settings, "training")
+    limit, goal = train_config.seconds(budget) if budget else None, samples or (None if budget else recipe.samples)
+    batch_size = batch_size or recipe.batch
+    dataset = registry.find("datasets", data)
+    fabric = _fabric(device, precision)
+    if batch_size % fabric.world_size:
+        raise BenchError(f"batch {batch_size} does not divide over {fabric.world_size} processes", fix="choose a multiple")
+    share = batch_size // fabric.world_size
+
+    # Data: the whole of it in memory.
+    pairs, validation = TrainingPairs(dataset("train"), seed, hue=recipe.hue), TrainingPairs(dataset("val"))
+    identity = {
+        "baseline": folder.name, "config": config, "settings": settings, "data": dataset("train").sha256, "seed": seed,
+        "batch_size": batch_size, "precision": precision, "budget": limit, "samples": goal,
+    }  # fmt: skip
+
+    # Model and optimisers; the same initial weights in every process.
+    torch.manual_seed(seed)
+    model = module.build(settings)
+    fabric.to_device(model)
+    optimizers: dict[str, Any] = {name: fabric.setup_optimizers(o) for name, o in model.optimizers().items()}
+
+    # Resume.
+    run = RunFolder(out, identity, writes=fabric.is_global_zero)
+    seen, elapsed = run.resume(model, optimizers, fabric.device) if resume else run.fresh()
+    fabric.barrier()
+    update = _update(fabric, optimizers)
+    started, snapshot_at = time.monotonic() - elapsed, time.monotonic() + 60 * snapshot_minutes
+    plan = _Plan(recipe, goal, limit)
+    feed = _Feed(pairs, batch_size, share * fabric.global_rank, share, workers)
+
+    model.train()
+    while True:
+        # Where we are: one process's clock decides for all.
+        elapsed = fabric.broadcast(time.monotonic() - started)
+        progress = plan.progress(seen, elapsed)
+        due = fabric.broadcast(progress >= 1 or time.monotonic() >= snapshot_at)
+        if due and seen:
+            model.eval()
+            run.snapshot(model, optimizers, validation, fabric, seen=seen, elapsed=elapsed)
+            fabric.barrier()
+            model.train()
+            snapshot_at = time.monotonic() + 60 * snapshot_minutes
+        if progress >= 1:
+            break
+
+        # One step. Dropout is seeded by the sample, so that resuming needs no generator state.
+        phase, rate = recipe.phase(progress), recipe.rate(progress)
+        for optimizer in optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        batch = {key: value.to(fabric.device, non_blocking=True) for key, value in feed.at(seen, phase.scale).items()}
+        torch.manual_seed((seed << 40) + seen * fabric.world_size + fabric.global_rank)
+        with fabric.autocast():
+            losses = model.step(batch, update, phase.kind)
+        if (seen // batch_size) % log_every == 0:
+            run.log(seen, {"elapsed": elapsed, "lr": rate, **{k: float(v) for k, v in losses.items()}})
+        seen += batch_size
+    feed.close()
+    return run.best()
+
+
+class _Plan:
+    """How far training is: by samples, by the clock, or by whichever is nearer its end."""
+
+    def __init__(self, recipe: Recipe, samples: int | None, budget: float | None) -> None:
+        self.recipe, self.samples, self.budget = recipe, samples, budget
+
+    def progress(self, seen: int, elapsed: float) -> float:
+        parts = [seen / self.samples] if self.samples else []
+        return min(1.0, max([*parts, elapsed / self.budget] if self.budget else parts))
+
+
+class _Feed:
+    """Batches of this process, prepared ahead by ``workers`` threads; the same ones whatever their number."""
+
+    def __init__(self, pairs: TrainingPairs, stride: int, first: int, share: int, workers: int) -> None:
+        self.pairs, self.stride, self.first, self.share, self.workers = pairs, stride, first, share, workers
+        self.pool = ThreadPoolExecutor(workers) if workers else None
+        self.ahead: dict[tuple[int, float], Future[dict[str, Tensor]]] = {}
+
+    def _make(self, seen: int, scale: float) -> dict[str, Tensor]:
+        return self.pairs.drawn(range(seen + self.first, seen + self.first + self.share), scale)
+
+    def at(self, seen: int, scale: float) -> dict[str, Tensor]:
+        """The batch that begins at sample ``seen``."""
+        if self.pool is None:
+            return self._make(seen, scale)
+        for step in range(self.workers + 1):
+            key = (seen + step * self.stride, scale)
+            if key not in self.ahead:
+                self.ahead[key] = self.pool.submit(self._make, *key)
+        batch = self.ahead.pop((seen, scale)).result()
+        self.ahead = {key: future for key, future in self.ahead.items() if key[1] == scale}
+        return batch
+
+    def close(self) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+
+
+def _update(fabric: Fabric, optimizers: Mapping[str, Any]) -> Any:
+    """``update(loss, *names)``: a step of the named optimisers down the gradient of ``loss``, averaged over processes.
+
+    Gradients are averaged here rather than by DistributedDataParallel, which expects each network to take part once in each
+    backward pass; alternating schemes such as 1-1-3 break that.
+    """
+
+    def update(loss: Tensor, *names: str) -> None:
+        for name in names:
+            optimizers[name].zero_grad()
+        fabric.backward(loss)
+        for name in names:
+            if fabric.world_size > 1:
+                _average(fabric, [p for group in optimizers[name].param_groups for p in group["params"]])
+            optimizers[name].step()
+
+    return update
+
+
+def _average(fabric: Fabric, parameters: list[torch.nn.Parameter]) -> None:
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = fabric.all_reduce(torch.cat([gradient.reshape(-1) for gradient in gradients]), reduce_op="mean")
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def _fabric(device: str, precision: str) -> Fabric:
+    processes, here = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BenchError("no CUDA device is at hand", fix="--device cpu")
+    strategy = "ddp" if processes > 1 else "auto"
+    fabric = Fabric(accelerator=device, devices=here, num_nodes=processes // here, strategy=strategy, precision=precision)
+    fabric.launch()
+    return fabric
+
+
+def _baseline(baseline: str | Path) -> tuple[Path, Any]:
+    """Folder and package of a baseline named by its name or its folder."""
+    name = Path(baseline).name
+    known = {folder.name: folder for folder in registry.baseline_folders()}
+    path = Path(baseline)
+    if name not in known or (path.parent != Path() and path.resolve() != known[name].resolve()):
+        raise BenchError(
+            f"no baseline {str(baseline)!r}", fix=f"name one of {', '.join(known)}; folders of your own: FHPT_BENCH_BASELINES=<their parent>"
+        )
+    module = importlib.import_module(f"fhpt_bench.baselines.{name}")
+    if not hasattr(module, "build"):
+        raise BenchError(f"{name} cannot be trained", where=known[name], fix="its package must offer build(config) -> Trainable")
+    return known[name], module
+
+
+__all__ = ["Precision", "Trainable", "train"]

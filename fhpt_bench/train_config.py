@@ -1,0 +1,125 @@
+"""What a baseline's config.toml holds: one table a configuration, ablations to lay over it, and the recipe of training."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from fhpt_bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+Table = TypeVar("Table", bound=BaseModel)
+
+
+class Phase(BaseModel):
+    """A stretch of training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    until: float = Field(gt=0, le=1)
+    """Ends at this fraction of the samples or of the budget."""
+    kind: str
+    """Given to the baseline's ``step``: which losses and networks take part."""
+    scale: float = Field(default=1.0, gt=0, le=1)
+    """Size of the images, 1 being the full one."""
+
+
+class Recipe(BaseModel):
+    """Table ``training``: optimiser, schedule and phases. Everything is a fraction, so that any budget runs the whole plan."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    optimizer: Literal["adam", "radam"]
+    lr: float = Field(gt=0)
+    betas: tuple[float, float]
+    weight_decay: float = Field(ge=0)
+    constant: float = Field(ge=0, le=1)
+    """The learning rate stays as it is up to this fraction, then falls linearly to 0."""
+    samples: int = Field(gt=0)
+    """Length of training where the caller names neither samples nor budget."""
+    batch: int = Field(gt=0)
+    """Samples a step, over all processes together."""
+    hue: float = Field(default=0.0, ge=0, le=1)
+    """Probability that the colours of a pair are turned about the grey axis, both images alike."""
+    phases: tuple[Phase, ...] = Field(min_length=1)
+
+    @field_validator("phases")
+    @classmethod
+    def _in_order(cls, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+        ends = [phase.until for phase in phases]
+        if ends != sorted(set(ends)) or ends[-1] != 1:
+            raise ValueError("phases must end at growing fractions, the last at 1.0")
+        return phases
+
+    def rate(self, progress: float) -> float:
+        """Learning rate at ``progress`` in 0..1."""
+        if progress <= self.constant:
+            return self.lr
+        return self.lr * max(0.0, 1 - progress) / (1 - self.constant)
+
+    def phase(self, progress: float) -> Phase:
+        """The phase that holds at ``progress``."""
+        return next((phase for phase in self.phases if progress < phase.until), self.phases[-1])
+
+    def optimizer_of(self, *modules: nn.Module) -> Optimizer:
+        """One optimiser over the parameters of ``modules``."""
+        from torch import optim
+
+        kind = {"adam": optim.Adam, "radam": optim.RAdam}[self.optimizer]
+        parameters = [parameter for module in modules for parameter in module.parameters()]
+        return kind(parameters, lr=self.lr, betas=self.betas, weight_decay=self.weight_decay)
+
+
+def read(folder: Path, name: str) -> dict[str, Any]:
+    """Configuration ``name`` of the baseline in ``folder``: ``small``, or ``small+end2end`` for one with ablations laid over it."""
+    path = folder / "config.toml"
+    if not path.is_file():
+        raise BenchError("a baseline needs a config.toml", where=folder, fix="name a folder such as baselines/drn")
+    try:
+        tables: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"not valid TOML: {error}", where=path, fix="mend the file") from error
+    ablations = tables.pop("ablations", {})
+    first, *over = name.split("+")
+    config: dict[str, Any] = _pick(tables, first, "configuration", path)
+    for ablation in over:
+        for table, values in _pick(ablations, ablation, "ablation", path).items():
+            config[table] = {**config.get(table, {}), **values}
+    return config
+
+
+def parse(kind: type[Table], config: Mapping[str, Any], table: str) -> Table:
+    """Table ``table`` of a configuration as a ``kind``; a BenchError that names every wrong key."""
+    if table not in config:
+        raise BenchError(f"the configuration has no table {table!r}", where="config.toml", fix=f"it has {', '.join(config)}")
+    try:
+        return kind.model_validate(config[table])
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BenchError(f"wrong values: {wrong}", where=f"config.toml, table {table}", fix="correct them") from error
+
+
+def seconds(budget: str) -> float:
+    """``"90m"``, ``"2h"``, ``"1200s"`` -> seconds."""
+    try:
+        value = float(budget[:-1]) * {"s": 1, "m": 60, "h": 3600}[budget[-1:]]
+    except (KeyError, ValueError):
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise BenchError(f"not a budget: {budget!r}", fix="write a number and s, m or h, such as 90m")
+    return value
+
+
+def _pick(tables: Mapping[str, Any], name: str, kind: str, path: Path) -> dict[str, Any]:
+    if name not in tables:
+        near = difflib.get_close_matches(name, tables, n=2) or sorted(tables)
+        raise BenchError(f"no {kind} is called {name!r}", where=path, fix=f"did you mean {' or '.join(near)}?")
+    return dict(tables[name])

@@ -1,0 +1,92 @@
+"""Training pairs: decoded once into memory, then drawn in an order that only the seed decides.
+
+Sample number k, its augmentation included, is a function of (seed, k). So nothing about the order needs saving, and neither
+the number of processes or workers nor an interruption changes what is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from fhpt_bench.datasets.skeletons import BODY18_FLIP
+from fhpt_bench.errors import BenchError
+from fhpt_bench.types import OUTSIDE, Dataset, Pose
+
+
+def points_of(pose: Pose) -> NDArray[np.float32]:
+    """18 x 2 body points in pixels; NaN where unknown or outside the frame. Occluded ones are there."""
+    points = np.array(pose.keypoints, dtype=np.float32, copy=True)
+    points[pose.visible == OUTSIDE] = np.nan
+    return points
+
+
+def hue_rotation(angle: float) -> NDArray[np.float32]:
+    """3 x 3 rotation of RGB about the grey axis by ``angle`` (radians): black, greys and white stay as they are."""
+    cos, sin = np.cos(angle), np.sin(angle) / np.sqrt(3)
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
+    return (cos * np.eye(3) + sin * cross + (1 - cos) / 3).astype(np.float32)
+
+
+class TrainingPairs:
+    """Every photo of a data set as uint8 in memory (135 KB each at 256x176), its body points, and which of them pair up."""
+
+    def __init__(self, dataset: Dataset, seed: int = 0, *, hue: float = 0.0) -> None:
+        photos = list(dataset.photos())
+        if not len(dataset) or not photos:
+            raise BenchError("a data set without pairs cannot be trained on", where=f"{dataset.name}/{dataset.split}", fix="name another split")
+        place = {photo.id: index for index, photo in enumerate(photos)}
+        height, width = dataset.size
+        self.seed, self.hue, self.size = seed, hue, (height, width)
+        self.images = torch.empty(len(photos), 3, height, width, dtype=torch.uint8)
+        for index, photo in enumerate(photos):
+            image = photo.read()  # not .image, which would keep a second copy
+            if image.shape != (height, width, 3):
+                raise BenchError(f"an image of {image.shape}, not {(height, width, 3)}", where=photo.id, fix="repair the data set")
+            self.images[index] = torch.from_numpy(image.transpose(2, 0, 1).copy())
+        self.points = torch.from_numpy(np.stack([points_of(photo.pose) for photo in photos]))
+        pairs = [dataset[i] for i in range(len(dataset))]
+        self.pairs = torch.tensor([[place[pair.source.id], place[pair.target.id]] for pair in pairs])
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def drawn(self, numbers: Sequence[int], scale: float = 1.0) -> dict[str, Tensor]:
+        """Samples ``numbers`` (0, 1, ... in the order of training) with augmentation: see ``batch``."""
+        indices, flips, turns = [], [], []
+        for number in numbers:
+            epoch, within = divmod(number, len(self))
+            indices.append(int(_order(self.seed, epoch, len(self))[within]))
+            chance = np.random.default_rng((self.seed, 1, number)).random(3)
+            flips.append(chance[0] < 0.5)
+            turns.append(hue_rotation(2 * np.pi * chance[2]) if chance[1] < self.hue else np.eye(3, dtype=np.float32))
+        return self.batch(indices, scale, torch.tensor(flips), torch.from_numpy(np.stack(turns)))
+
+    def batch(self, indices: Sequence[int], scale: float = 1.0, flips: Tensor | None = None, turns: Tensor | None = None) -> dict[str, Tensor]:
+        """Pairs by index: ``source``, ``target`` N x 3 x H x W in [-1, 1]; ``source_points``, ``target_points`` N x 18 x 2 in pixels."""
+        result: dict[str, Tensor] = {}
+        for role, chosen in zip(("source", "target"), self.pairs[list(indices)].T, strict=True):
+            images, points = self.images[chosen].float() / 255, self.points[chosen]
+            if flips is not None:
+                images = torch.where(flips[:, None, None, None], images.flip(3), images)
+                mirrored = points[:, list(BODY18_FLIP)] * torch.tensor([-1.0, 1.0]) + torch.tensor([self.size[1] - 1.0, 0.0])
+                points = torch.where(flips[:, None, None], mirrored, points)
+            if scale != 1.0:
+                images = F.interpolate(images, scale_factor=scale, mode="area")
+                points = (points + 0.5) * scale - 0.5  # the centre of a pixel stands at its whole number
+            if turns is not None:
+                images = torch.einsum("nij,njhw->nihw", turns, images).clamp(0, 1)
+            result[role] = (images * 2 - 1).contiguous(memory_format=torch.channels_last)
+            result[f"{role}_points"] = points
+        return result
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, length: int) -> NDArray[np.intp]:
+    return np.random.default_rng((seed, 0, epoch)).permutation(length)
