@@ -63,7 +63,7 @@ def choose(gallery: Gallery, metric: str, better: str, count: int = 4) -> Choice
 
 
 def spread(galleries: Sequence[Gallery], count: int = 6) -> list[str]:
-    """Ids of ``count`` pairs that all the galleries hold, evenly spaced through the first one's order: no cherry-picking."""
+    """Ids of ``count`` pairs that all the galleries hold, evenly spaced through the first one's order."""
     if not galleries:
         return []
     shared = set.intersection(*({p.pair.id for p in gallery.pairs} for gallery in galleries))

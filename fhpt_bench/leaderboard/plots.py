@@ -1,4 +1,4 @@
-"""Numbers behind the drawings: an interval plot of one column, and the strip inside one cell. The template draws them."""
+"""Numbers behind the drawings: an interval plot of one column, and the strip inside one cell."""
 
 from __future__ import annotations
 

@@ -78,7 +78,9 @@ def to_terminal(records: Sequence[Record], *, everything: bool = False) -> Rende
         shown.add_column("#", justify="right")
         shown.add_column("model", no_wrap=True)
         for i in chosen:
-            shown.add_column(Text(_title(board.columns[i])), justify="right")
+            column = board.columns[i]
+            lines = (f"{column.label} {column.arrow}", column.setting, column.region)
+            shown.add_column(Text("\n".join(filter(None, lines))), justify="right")
         for row in board.rows:
             name = Text(row.name, style="bold" if row.ranked else "italic dim")
             for mark in row.marks:

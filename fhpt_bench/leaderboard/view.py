@@ -38,6 +38,11 @@ class Column:
         return {"higher": "\u2191", "lower": "\u2193", "neither": ""}[self.better]
 
     @property
+    def short(self) -> str:
+        """Label and region: ``SSIM face``."""
+        return f"{self.label} {self.region}".rstrip()
+
+    @property
     def whole(self) -> str:
         """The name without its region: what columns are folded by."""
         return self.name.partition("/")[0] if self.region else self.name
@@ -138,13 +143,13 @@ def _column(name: str, group: Sequence[Record], headline: bool) -> Column:
 
 
 def decimals(scores: Sequence[Score]) -> int:
-    """How many decimals a column needs: the narrowest interval's half width keeps one to two digits.
+    """How many decimals a column needs: the narrowest interval's half width keeps about two digits.
 
     Without intervals (published rows), as many as the values were given with. Between 0 and 5.
     """
     halves = [(s.high - s.low) / 2 for s in scores if s.low is not None and s.high is not None and s.high > s.low]
     if halves:
-        return min(max(round(0.5 - math.log10(min(halves))), 0), 5)
+        return min(max(math.ceil(0.5 - math.log10(min(halves))), 0), 5)
     written = [f"{s.value:.5f}".rstrip("0").partition(".")[2] for s in scores if s.value is not None]
     return max((len(digits) for digits in written), default=0)
 
