@@ -3,8 +3,8 @@
 d^2 = |mean_a - mean_b|^2 + Tr A + Tr B - 2 Tr (A B)^(1/2)    (Dowson and Landau, J. Multivariate Analysis 12, 1982;
 Heusel et al., GANs Trained by a Two Time-Scale Update Rule, NeurIPS 2017, Eq. 6, for Inception features: FID)
 
-The last trace needs no matrix square root. For any factors A = F F^T and B = G G^T it is the nuclear norm (the sum of the
-singular values) of F^T G:
+The last trace needs no matrix square root. For any factors A = F F^T and B = G G^T it is the nuclear norm (the sum of
+the singular values) of F^T G:
   - fewer samples than dimensions: F and G are the centred samples themselves, F^T G has one row and column a sample;
   - more: F is the Cholesky factor of A, and the singular values are the roots of the eigenvalues of F^T B F, which is
     symmetric (A B is not: ``eigvalsh`` of the bare product is wrong).
@@ -19,8 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
-
-from fhpt_bench.errors import BenchError
+from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float64]
 Samples = NDArray[np.floating]
@@ -37,8 +36,7 @@ class Gaussian:
 
 
 def gaussian(samples: Samples) -> Gaussian:
-    """Moments in float64, in chunks: memory grows with d^2, not with n. BenchError with fewer than two samples."""
-    _enough(samples)
+    """Moments in float64, in chunks: memory grows with d^2, not with n. Two samples or more."""
     mean = _mean(samples)
     scatter: Floats = np.zeros((samples.shape[1], samples.shape[1]))
     for chunk in _chunks(samples):
@@ -48,9 +46,9 @@ def gaussian(samples: Samples) -> Gaussian:
 
 
 def distance(a: Samples, b: Samples) -> float:
-    """Frechet distance of the Gaussians fitted to two sets of samples (n x d and m x d; n, m >= 2)."""
-    _enough(a)
-    _enough(b)
+    """Frechet distance of the Gaussians fitted to two sets of samples, n x d and m x d; NaN where n or m is below 2."""
+    if min(len(a), len(b)) < 2:
+        return float("nan")
     if min(len(a), len(b)) >= a.shape[1]:
         return gaussian_distance(gaussian(a), gaussian(b))
     small, large = (a, b) if len(a) <= len(b) else (b, a)
@@ -70,32 +68,34 @@ def gaussian_distance(a: Gaussian, b: Gaussian) -> float:
 def distances_without(a: Samples, b: Samples | Gaussian, kept: Sequence[NDArray[np.intp]]) -> list[float]:
     """``distance(a[k], b[k])`` for every k of ``kept`` (``distance(a[k], b)`` where b is a fixed Gaussian), exactly.
 
-    With fewer samples than dimensions the cross products are computed once: leaving samples out and centring again only
-    takes rows and columns out of them. Otherwise the moments are updated by the samples that are left out.
+    NaN where k has fewer than two indices. With fewer samples than dimensions the cross products are computed once:
+    leaving samples out and centring again only takes rows and columns out of them. Otherwise the moments are updated by
+    the samples that are left out.
     """
-    fixed = isinstance(b, Gaussian)
-    if len(a) < a.shape[1]:
-        return list(_without_few(a, b, kept))
-    if not fixed:
-        assert isinstance(b, np.ndarray)
-        updates_b = _Updates(b)
-    updates_a = _Updates(a)
-    return [
-        gaussian_distance(updates_a.keep(k), b if isinstance(b, Gaussian) else updates_b.keep(k)) for k in kept
-    ]
+    few = len(a) < a.shape[1]
+    found = (_without_few if few else _without_many)(a, b, [k for k in kept if len(k) > 1])
+    # One thread where matrices are small: on a busy machine two wait for each other ten times longer than one works.
+    with threadpool_limits(1 if few else None, user_api="blas"):
+        return [next(found) if len(k) > 1 else float("nan") for k in kept]
+
+
+def _without_many(a: Samples, b: Samples | Gaussian, kept: Sequence[NDArray[np.intp]]) -> Iterator[float]:
+    all_a = _Updates(a)
+    keep_b = (lambda k: b) if isinstance(b, Gaussian) else _Updates(b).keep
+    for k in kept:
+        yield gaussian_distance(all_a.keep(k), keep_b(k))
 
 
 def _without_few(a: Samples, b: Samples | Gaussian, kept: Sequence[NDArray[np.intp]]) -> Iterator[float]:
     centred_a, mean_a = _centred(a)
     if isinstance(b, Gaussian):
-        # |centred_a F| loses nothing when F has more columns than there are samples: an LQ factor has the same products.
+        # F has more columns than there are samples: the L of an LQ factorisation has the same products.
         cross = linalg.qr((centred_a @ _root(b.covariance)).T, mode="r", check_finite=False)[0][: len(a)].T
         trace_b = float(np.trace(b.covariance))
     else:
         centred_b, mean_b = _centred(b)
         cross = centred_a @ centred_b.T
     for k in kept:
-        _enough(k)
         part_a = centred_a[k]
         shift_a = part_a.mean(0)
         trace = (float(np.square(part_a).sum()) - len(k) * float(shift_a @ shift_a)) / (len(k) - 1)
@@ -119,7 +119,6 @@ class _Updates:
         self.scatter = gaussian(samples).covariance * (len(samples) - 1)
 
     def keep(self, kept: NDArray[np.intp]) -> Gaussian:
-        _enough(kept)
         left_out = np.setdiff1d(np.arange(len(self.samples)), kept)
         scatter, total = self.scatter.copy(), np.zeros_like(self.mean)
         for chunk in _chunks(self.samples, left_out):
@@ -203,8 +202,3 @@ def _chunks(samples: Samples, at: NDArray[np.intp] | None = None) -> Iterator[Fl
     for start in range(0, count, _CHUNK):
         stop = start + _CHUNK
         yield np.asarray(samples[start:stop] if at is None else samples[at[start:stop]], np.float64)
-
-
-def _enough(samples: NDArray[np.generic]) -> None:
-    if len(samples) < 2:
-        raise BenchError(f"a covariance needs at least 2 samples, not {len(samples)}", fix="score more pairs")

@@ -43,6 +43,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "inception.logits": "fhpt_bench.features.inception:Logits",
         "alexnet.taps": "fhpt_bench.features.trunks:AlexNetTaps",
         "vgg16.taps": "fhpt_bench.features.trunks:VGG16Taps",
+        "vgg16.l2taps": "fhpt_bench.features.trunks:VGG16L2Taps",
+        "inception.first64": "fhpt_bench.features.inception:First64",
     },
 }
 
