@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image as Pillow
 
+from fhpt_bench.figures import draw_pose
 from fhpt_bench.types import Image, Pair
 
 THUMBNAIL = 256
@@ -25,7 +26,7 @@ class GalleryPair:
     pair: Pair
     generated: Callable[[], Image] = field(repr=False)
     scores: Mapping[str, float]
-    """Score name, as in the record -> this pair's own value; leave out what the pair has no value of (or give NaN)."""
+    """Score name, as in the record -> this pair's own value; NaN, or left out, where it has none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,20 +77,48 @@ class Pictures:
     """Pictures of one page. The same pixels are stored once, however many pairs show them."""
 
     def __init__(self) -> None:
-        self.uris: dict[str, tuple[str, int, int]] = {}
-        """Element id -> data URI, width, height."""
+        self._encoded: dict[str, tuple[str, int, int]] = {}
+        self._seen: dict[tuple[int, str], str] = {}
+        self._used: dict[str, None] = {}
 
     def add(self, image: Image) -> str:
         """Store ``image`` (H x W x 3 uint8; made smaller to ``THUMBNAIL``) as WebP; the id to show it by."""
         key = "i" + hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()[:16]
-        if key not in self.uris:
+        if key not in self._encoded:
             picture = Pillow.fromarray(image)
             picture.thumbnail((THUMBNAIL, THUMBNAIL), Pillow.Resampling.BICUBIC)
             buffer = io.BytesIO()
-            picture.save(buffer, "WEBP", quality=80, method=4)
+            picture.save(buffer, "WEBP", quality=85, method=4)
             text = base64.b64encode(buffer.getvalue()).decode("ascii")
-            self.uris[key] = (f"data:image/webp;base64,{text}", *picture.size)
+            self._encoded[key] = (f"data:image/webp;base64,{text}", *picture.size)
+        self._used[key] = None
         return key
+
+    def of(self, pair: GalleryPair) -> tuple[str, str, str, str]:
+        """Ids of the pair's source, pose, truth and generated picture. A model is asked once however often it shows."""
+        source, target = pair.pair.source, pair.pair.target
+        makers: dict[str, Callable[[], Image]] = {
+            "source": lambda: source.image,
+            "pose": lambda: draw_pose(target.pose, (target.image.shape[0], target.image.shape[1])),
+            "truth": lambda: target.image,
+            "generated": pair.generated,
+        }
+        return tuple(self._once((id(pair), what), make) for what, make in makers.items())  # type: ignore[return-value]
+
+    def _once(self, label: tuple[int, str], make: Callable[[], Image]) -> str:
+        if label not in self._seen:
+            self._seen[label] = self.add(make())
+        self._used[self._seen[label]] = None
+        return self._seen[label]
+
+    def restart(self) -> None:
+        """Forget which pictures are used, and keep what was drawn: for another try with fewer pairs."""
+        self._used.clear()
+
+    @property
+    def uris(self) -> dict[str, tuple[str, int, int]]:
+        """Element id -> data URI, width, height; in the order of first use."""
+        return {key: self._encoded[key] for key in self._used}
 
     @property
     def size(self) -> int:

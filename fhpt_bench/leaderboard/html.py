@@ -26,7 +26,7 @@ from fhpt_bench.record import Record
 LIBRARY = "datatables-3.1.2.min.js"
 LIBRARY_SHA256 = "2050bcff007823d21472681c2e74b1eaf96893830a92acf9f6bb961a58f5c617"
 MAX_BYTES = 10_000_000
-"""Pictures a pair set are made fewer until the page's pictures stay under this."""
+"""The pairs shown are made fewer until the page's pictures stay under this."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,12 @@ def to_html(
     """
     galleries = galleries or {}
     all_boards = boards(records)
-    for count in (4, 3, 2, 1):
-        pictures = Pictures()
+    pictures = Pictures()
+    for counts in ((4, 4), (4, 2), (4, 1), (2, 1), (1, 1), (1, 0)):
+        pictures.restart()
         sections = [_section(board, galleries, pictures) for board in all_boards]
         pages = [
-            page(board, row, galleries.get(row.index), pictures, count) for board in all_boards for row in board.rows
+            page(board, row, galleries.get(row.index), pictures, counts) for board in all_boards for row in board.rows
         ]
         if pictures.size <= max_bytes:
             break

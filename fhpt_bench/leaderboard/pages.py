@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fhpt_bench.figures import draw_pose
 from fhpt_bench.leaderboard.gallery import Gallery, GalleryPair, Pictures, choose, spread
 from fhpt_bench.leaderboard.view import Board, Column, Row, number
 
@@ -49,6 +48,8 @@ class Page:
     card: tuple[tuple[str, str], ...]
     provenance: tuple[tuple[str, str], ...]
     albums: tuple[Album, ...]
+    samples: tuple[Shot, ...]
+    """Evenly spaced pairs, where no pair's own scores are at hand to choose by."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,17 @@ class Comparison:
     """Pair id; picture ids of source, pose, truth, then one a row."""
 
 
-def page(board: Board, row: Row, gallery: Gallery | None, pictures: Pictures, count: int) -> Page:
-    """The page of ``row``: its albums take ``count`` worst and ``count`` median pairs a metric."""
-    albums = () if gallery is None else _albums(board, row, gallery, pictures, count)
+def page(board: Board, row: Row, gallery: Gallery | None, pictures: Pictures, counts: tuple[int, int]) -> Page:
+    """The page of ``row``. counts: worst and median pairs of each headline score, and of each other score."""
+    albums = () if gallery is None else _albums(board, gallery, pictures, counts)
+    samples: tuple[Shot, ...] = ()
+    if gallery is not None and not albums:
+        ids = set(spread([gallery]))
+        samples = tuple(_shot(board, None, p, pictures) for p in gallery.pairs if p.pair.id in ids)
     about = KINDS[row.record.model.kind]
     if row.record.data.limit is not None:
         about += f" Measured on the first {row.record.data.limit} pairs only (--limit), so it is not ranked."
-    return Page(row, board, about, _card(row), _provenance(row), albums)
+    return Page(row, board, about, _card(row), _provenance(row), albums, samples)
 
 
 def compare(board: Board, galleries: Mapping[int, Gallery], pictures: Pictures, count: int = 6) -> Comparison | None:
@@ -81,24 +86,19 @@ def compare(board: Board, galleries: Mapping[int, Gallery], pictures: Pictures, 
     lines = []
     for pair_id in ids:
         found = [next(p for p in galleries[row.index].pairs if p.pair.id == pair_id) for row in rows]
-        shared = _given(found[0], pictures)
-        lines.append((pair_id, shared + tuple(pictures.add(pair.generated()) for pair in found)))
+        drawn = [pictures.of(pair) for pair in found]
+        lines.append((pair_id, drawn[0][:3] + tuple(ids[3] for ids in drawn)))
     kept = [k for k in range(len(rows)) if any(ids[3 + k] != ids[2] for _, ids in lines)]
     trimmed = tuple((pair_id, ids[:3] + tuple(ids[3 + k] for k in kept)) for pair_id, ids in lines)
     return Comparison(tuple(rows[k] for k in kept), trimmed)
 
 
-def _given(pair: GalleryPair, pictures: Pictures) -> tuple[str, str, str]:
-    """Picture ids of source, pose, truth."""
-    source, target = pair.pair.source, pair.pair.target
-    height, width = target.image.shape[:2]
-    return pictures.add(source.image), pictures.add(draw_pose(target.pose, (height, width))), pictures.add(target.image)
-
-
-def _albums(board: Board, row: Row, gallery: Gallery, pictures: Pictures, count: int) -> tuple[Album, ...]:
+def _albums(board: Board, gallery: Gallery, pictures: Pictures, counts: tuple[int, int]) -> tuple[Album, ...]:
     albums = []
     for column in board.columns:
-        if column.better == "neither" or (choice := choose(gallery, column.name, column.better, count)) is None:
+        count = counts[0] if column.headline else counts[1]
+        choice = choose(gallery, column.name, column.better, count) if count else None
+        if column.better == "neither" or choice is None:
             continue
         middle = number(choice.middle, max(column.decimals, 3))
         worst, median = (
@@ -108,11 +108,11 @@ def _albums(board: Board, row: Row, gallery: Gallery, pictures: Pictures, count:
     return tuple(albums)
 
 
-def _shot(board: Board, column: Column, pair: GalleryPair, pictures: Pictures) -> Shot:
-    ids = (*_given(pair, pictures), pictures.add(pair.generated()))
-    others = [board.columns[i] for i in board.headline if board.columns[i].name != column.name]
+def _shot(board: Board, column: Column | None, pair: GalleryPair, pictures: Pictures) -> Shot:
+    ids = pictures.of(pair)
+    headline = [board.columns[i] for i in board.headline]
     values = []
-    for each in (column, *others):
+    for each in dict.fromkeys([column, *headline] if column else headline):
         value = pair.scores.get(each.name)
         if value is not None and math.isfinite(value):
             values.append((each.short, number(value, max(each.decimals, 3))))

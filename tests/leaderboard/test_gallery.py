@@ -89,6 +89,28 @@ def test_fewer_pairs_are_shown_when_the_page_would_grow_too_large(gallery: Galle
     assert len(to_html([record], {0: gallery}, max_bytes=1)) < 0.5 * len(to_html([record], {0: gallery}))
 
 
+def test_a_model_is_asked_once_a_pair_however_often_it_is_shown(gallery: Gallery) -> None:
+    asked: list[str] = []
+
+    def counted(p: GalleryPair) -> GalleryPair:
+        def generated() -> np.ndarray:
+            asked.append(p.pair.id)
+            return p.generated()
+
+        return GalleryPair(p.pair, generated, p.scores)
+
+    to_html([make_record("m", make_scores(0.3))], {0: Gallery([counted(p) for p in gallery.pairs])}, max_bytes=1)
+    assert asked
+    assert len(asked) == len(set(asked))
+
+
+def test_without_scores_of_pairs_evenly_spaced_ones_are_shown(gallery: Gallery) -> None:
+    bare = Gallery([GalleryPair(p.pair, p.generated, {}) for p in gallery.pairs])
+    text = to_html([make_record("m", make_scores(0.3))], {0: bare})
+    assert text.count('<figure class="shot">') == 6
+    assert "Evenly spaced pairs. What each pair scored" in text
+
+
 def test_card_values_read_as_one_line() -> None:
     card = {"parameters": 1_843_211, "year": 2020, "parts": ["a", "b"], "frozen": True, "cost": {"minutes": 70}}
     assert flat(card) == "parameters: 1,843,211; year: 2020; parts: a, b; frozen: yes; cost: minutes: 70"
