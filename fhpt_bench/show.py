@@ -225,5 +225,6 @@ def protocol_weights(protocol: str) -> list[str]:
     """Names of the networks that a protocol's metrics read."""
     from fhpt_bench import features
 
-    needs = {need.feature for metric in protocols.load(protocol).build() for need in metric.needs}
-    return sorted({name for feature in needs for name in features.networks(feature)})
+    metrics = protocols.load(protocol).build()
+    read = {name for metric in metrics for need in metric.needs for name in features.networks(need.feature)}
+    return sorted(read | {name for metric in metrics for name in getattr(metric, "weights", ())})

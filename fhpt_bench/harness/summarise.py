@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.features import Networks
 from fhpt_bench.types import Context, Dataset, Metric, Pair, Rows, Score
 
@@ -28,6 +29,10 @@ def summarise(metrics: Sequence[Metric], rows: Mapping[str, Rows], networks: Net
     for metric in metrics:
         if why := networks.why_not(metric):
             scores.append(Score(name=metric.name, value=None, better="neither", pairs=0, unavailable=why))
-        else:
+            continue
+        try:
             scores.extend(metric.summarise(rows[metric.name], about))
+        except BenchError as error:  # a reference set or a network that only the summary needs
+            reason = " ".join(str(error).split())
+            scores.append(Score(name=metric.name, value=None, better="neither", pairs=0, unavailable=reason))
     return scores
