@@ -1,0 +1,146 @@
+"""What was measured, as docs/performance.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "lpips", "torch-fidelity", "torchmetrics")
+TOOLS = {
+    "scikit-image": ("scikit-image in a loop", "SSIM, PSNR"),
+    "torchmetrics": ("torchmetrics in a loop", "MS-SSIM"),
+    "lpips alex": ("`lpips`, a pair at a time", "LPIPS (AlexNet)"),
+    "lpips vgg": ("`lpips`, a pair at a time", "LPIPS (VGG16)"),
+    "torch-fidelity": ("torch-fidelity", "FID, KID"),
+}
+
+
+def write(found: dict[str, Any]) -> str:
+    """Markdown: every number out of ``found``, no number of its own."""
+    return "\n".join([_head(found), _speed(found), _agreement(found), _distance(found["distance"]), _memory(found)])
+
+
+def _head(found: dict[str, Any]) -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    loads = found["load"]
+    python, cores = platform.python_version(), os.cpu_count()
+    return f"""# Performance
+
+Written by `python -m benchmarks.perceptual` on {datetime.now(UTC):%Y-%m-%d}; run it again rather than trust it.
+It needs the packages of `fhpt-bench[test]` and pulls the networks on first use.
+
+Machine: {_processor()}, {cores} cores, no accelerator; Python {python}, {packages}.
+Load average before each part: {min(loads):.1f} to {max(loads):.1f}. On a quiet machine it is what the part before left,
+at most about {cores}; more means that other work ran beside, and every time here is too long.
+"""
+
+
+def _speed(found: dict[str, Any]) -> str:
+    pairs = int(found["pairs"])
+    total = {name: sum(result["seconds"].values()) for name, result in found["contenders"].items()}
+    distinct = int(found["contenders"]["bare"]["scores"]["distinct images"])
+    ours = found["contenders"]["ours"]["seconds"]
+    tools = sum(total[name] for name in TOOLS)
+    rows = [
+        ("**fhpt-bench**", "all of these, by region, with intervals", _s(total["ours"]), _ms(total["ours"], pairs)),
+        *(("", f"of which {stage}", _s(seconds), _ms(seconds, pairs)) for stage, seconds in ours.items()),
+        *((tool, what, _s(total[name]), _ms(total[name], pairs)) for name, (tool, what) in TOOLS.items()),
+        ("**today's tools**", "together, no regions, no intervals", _s(tools), _ms(tools, pairs)),
+        *_networks("the networks alone", "their libraries' modules", found["contenders"]["bare"]["seconds"], pairs),
+        *_networks("the networks alone", "our form of them", found["contenders"]["own networks"]["seconds"], pairs),
+    ]
+    ratio, own_ratio = total["ours"] / total["bare"], total["ours"] / total["own networks"]
+    return f"""## Scoring {pairs} pairs
+
+{pairs} pairs of Catwalk, 256x176, on the CPU; no feature cached before; code and weights loaded before the clock
+starts, for everyone. Each tool reads the files itself; "the networks alone" get the {distinct} distinct images decoded.
+
+{_table(("", "what", "seconds", "ms a pair"), rows)}
+
+- fhpt-bench takes **{ratio:.2f} x** the bare forward passes of the libraries' modules (aim: at most 1.3 x:
+  {_met(ratio <= 1.3)}), and {own_ratio:.2f} x those of its own form of the networks (channels last, folded).
+- Today's tools together take **{tools / total["ours"]:.1f} x** as long as fhpt-bench.
+"""
+
+
+def _networks(title: str, form: str, seconds: dict[str, float], pairs: int) -> Iterable[tuple[str, ...]]:
+    whole = sum(seconds.values())
+    parts = ", ".join(f"{name} {_ms(s, pairs)}" for name, s in seconds.items())
+    yield f"*{title}*", f"{form}: {parts} ms", _s(whole), _ms(whole, pairs)
+
+
+def _agreement(found: dict[str, Any]) -> str:
+    ours, rows = found["contenders"]["ours"]["scores"], []
+    for name in TOOLS:
+        for score, value in found["contenders"][name]["scores"].items():
+            rows.append(
+                (score, TOOLS[name][0], f"{ours[score]:.6f}", f"{value:.6f}", f"{abs(ours[score] - value):.1e}")
+            )
+    return f"""## The same numbers
+
+{_table(("score", "tool", "fhpt-bench", "tool", "difference"), rows)}
+
+torch-fidelity feeds Inception through TensorFlow 1's resize, as our `fid` does here (`extractor` in
+[perceptual.toml](../benchmarks/perceptual.toml)); its KID is a mean over random subsets, ours the full U-statistic.
+"""
+
+
+def _distance(found: Sequence[dict[str, Any]]) -> str:
+    names = {"ours": "ours", "eigvals": "`numpy.linalg.eigvals` of the product", "sqrtm": "`scipy.linalg.sqrtm`"}
+    rows, aims = [], []
+    for given in dict.fromkeys(line["given"] for line in found):
+        ways = {line["way"]: line for line in found if line["given"] == given}
+        times = {way: line["seconds"] / ways["ours"]["seconds"] for way, line in ways.items()}
+        for way, line in ways.items():
+            rows.append((given, names[way], f"{line['seconds']:.2f}", f"{times[way]:.1f} x", f"{line['value']:.6f}"))
+        aims.append(
+            f"- {given}: {times['sqrtm']:.1f} x as fast as `sqrtm` (aim 8 x: {_met(times['sqrtm'] >= 8)}), "
+            f"{times['eigvals']:.1f} x as fast as `eigvals` (aim 2 x: {_met(times['eigvals'] >= 2)})."
+        )
+    table = _table(("given", "way", "seconds", "of ours", "value"), rows)
+    return "\n".join(["## The Frechet distance alone", "", "2,048 dimensions.", "", table, "", *aims, ""])
+
+
+def _memory(found: dict[str, Any]) -> str:
+    (few, first), (many, last) = sorted(((int(n), m) for n, m in found["memory"].items()))
+    growth = last["peak"] - first["peak"]
+    rows = [(f"{n:,}", f"{m['peak']:.0f}", f"{m['after']:.0f}") for n, m in ((few, first), (many, last))]
+    return f"""## Memory
+
+Anonymous memory of the process while it scores, over what it held before, in MB. All metrics but the second LPIPS;
+the networks are replaced by stand-ins of the same output shapes (`benchmarks/memory.py` says why).
+
+{_table(("pairs", "peak", "at the end"), rows)}
+
+From {few:,} to {many:,} pairs the peak grows by **{growth:.0f} MB** (aim: at most 100 MB: {_met(growth <= 100)}).
+"""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _s(seconds: float) -> str:
+    return f"{seconds:.1f}"
+
+
+def _ms(seconds: float, pairs: int) -> str:
+    return f"{seconds / pairs * 1000:.1f}"
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "**not met**"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

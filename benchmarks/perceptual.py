@@ -1,0 +1,76 @@
+"""``python -m benchmarks.perceptual [--pairs 600] [--memory-pairs 600 6000]``: measures, and writes
+docs/performance.md.
+
+Each contender runs in a process of its own, one after another, on the same files and weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import contenders, distance, memory, page, pictures
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    """Without ``--only``: everything, each part in a new process. With it: that part, printed as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=600)
+    parser.add_argument("--memory-pairs", type=int, nargs=2, default=(600, 6000))
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.md")
+    parser.add_argument("--folder", type=Path, help="keep the pictures here")
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.only:
+        print(json.dumps(_part(given.only, given.folder)))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        found = _measure_all(folder, given.pairs, given.memory_pairs)
+    (given.out.with_suffix(".json") if given.folder else Path(os.devnull)).write_text(json.dumps(found, indent=1))
+    given.out.write_text(page.write(found), encoding="utf-8")
+    print(given.out)
+
+
+def _measure_all(folder: Path, pairs: int, memory_pairs: tuple[int, int]) -> dict[str, Any]:
+    data = pictures.catwalk()
+    pictures.write(data, folder / "speed", pairs, targets=True)
+    found: dict[str, Any] = {"pairs": pairs, "load": [], "contenders": {}, "memory": {}}
+    for name in contenders.CONTENDERS:
+        found["load"].append(os.getloadavg()[0])
+        found["contenders"][name] = _in_new_process(name, folder / "speed")
+    found["distance"] = _in_new_process("distance", folder)
+    pictures.write(pictures.Repeated(data, 10), folder / "memory", max(memory_pairs), targets=False)
+    for count in memory_pairs:
+        found["memory"][str(count)] = _in_new_process(f"memory {count}", folder / "memory")
+    return found
+
+
+def _in_new_process(part: str, folder: Path) -> Any:
+    print(f"{part} ...", file=sys.stderr, flush=True)
+    command = [sys.executable, "-m", "benchmarks.perceptual", "--only", part, "--folder", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    result = json.loads(done.stdout.splitlines()[-1])
+    print(f"    {result}", file=sys.stderr, flush=True)
+    return result
+
+
+def _part(name: str, folder: Path) -> Any:
+    if name == "distance":
+        return distance.measure()
+    if name.startswith("memory "):
+        return memory.measure(folder, int(name.split()[1]))
+    seconds, scores = contenders.CONTENDERS[name](folder)
+    return {"seconds": seconds, "scores": scores}
+
+
+if __name__ == "__main__":
+    main()
