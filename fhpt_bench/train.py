@@ -79,6 +79,7 @@ def train(
     # Resume.
     run = RunFolder(out, identity, writes=fabric.is_global_zero)
     seen, elapsed = run.resume(model, optimizers, fabric.device) if resume else run.fresh()
+    kept = seen  # where the latest snapshot stands
     fabric.barrier()
     update = _update(fabric, optimizers)
     started, snapshot_at = time.monotonic() - elapsed, time.monotonic() + 60 * snapshot_minutes
@@ -91,11 +92,12 @@ def train(
         elapsed = fabric.broadcast(time.monotonic() - started)
         progress = plan.progress(seen, elapsed)
         due = fabric.broadcast(progress >= 1 or time.monotonic() >= snapshot_at)
-        if due and seen:
+        if due and seen > kept:
             model.eval()
             run.snapshot(model, optimizers, validation, fabric, seen=seen, elapsed=elapsed)
             fabric.barrier()
             model.train()
+            kept = seen
             snapshot_at = time.monotonic() + 60 * snapshot_minutes
         if progress >= 1:
             break

@@ -56,10 +56,10 @@ class VGG(nn.Module):
 
 
 def gram(features: Tensor) -> Tensor:
-    """N x C x H x W -> N x C x C, divided by C H W (Johnson et al., Eq. 4)."""
+    """N x C x H x W -> N x C x C: products of channels, averaged over places (Johnson et al., Eq. 4, without its 1 / C)."""
     n, c, h, w = features.shape
     flat = features.permute(0, 2, 3, 1).reshape(n, h * w, c)  # no copy in channels_last
-    return (flat.transpose(1, 2) @ flat).float() / (c * h * w)
+    return (flat.transpose(1, 2) @ flat).float() / (h * w)
 
 
 def perceptual_loss(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
@@ -69,8 +69,8 @@ def perceptual_loss(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
 
 
 def style_loss(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
-    """Absolute difference of the Gram matrices, summed over their entries, averaged over images and taps."""
-    return torch.stack([(gram(a) - gram(b)).abs().sum((1, 2)).mean() for a, b in zip(made, true, strict=True)]).mean()
+    """Mean absolute difference of the Gram matrices, averaged over the taps."""
+    return torch.stack([(gram(a) - gram(b)).abs().mean() for a, b in zip(made, true, strict=True)]).mean()
 
 
 def unit_distance(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:

@@ -51,7 +51,7 @@ class DRNGenerator:
                 f"this DRN was trained on {self.shape.size[0]}x{self.shape.size[1]} images, not {'x'.join(map(str, image.shape))}",
                 where=prompt.source.id, fix="train it on yours: fhpt-bench train baselines/drn",
             )  # fmt: skip
-        pixels = torch.from_numpy(np.ascontiguousarray(image)).to(self.device).permute(2, 0, 1)[None]
+        pixels = torch.from_numpy(image.transpose(2, 0, 1).copy())[None].to(self.device)
         source = pixels.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
         points = [torch.from_numpy(points_of(pose)).to(self.device)[None] for pose in (prompt.source.pose, prompt.pose)]
         made: NDArray[np.uint8] = to_uint8(self.network(source, *points)[1])[0].cpu().numpy()

@@ -89,7 +89,11 @@ class DRN(nn.Module):
         self.shape = shape
         self.transfer = TransferBranch(shape.widths, shape.blocks, shape.dropout, shape.stem, shape.head)
         self.detail = DetailBranch(shape) if shape.detail else None
-        start_small(self)
+        start_small(self.transfer)
+        if self.detail is not None:
+            # Not the style encoder and the perceptrons: without a normalisation after them, N(0, 0.02) lets the code vanish.
+            start_small(self.detail.ups)
+            start_small(self.detail.head)
 
     def coarse(self, source: Tensor, source_points: Tensor, target_points: Tensor) -> tuple[Tensor, Tensor]:
         """F_t and I_c. source N x 3 x H x W in [-1, 1]; points N x 18 x 2 in pixels, NaN where unknown or outside."""
