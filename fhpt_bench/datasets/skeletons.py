@@ -17,3 +17,15 @@ CIHP20 = (
     "skirt", "face", "left_arm", "right_arm", "left_leg", "right_leg", "left_shoe", "right_shoe",
 )  # fmt: skip
 """The 20 parsing classes of CIHP, by index."""
+
+FACE_POINTS = (
+    "r_brow_outer", "r_brow_middle", "r_brow_inner", "l_brow_inner", "l_brow_middle", "l_brow_outer",
+    "r_eye_outer", "r_eye_top", "r_eye_inner", "r_eye_bottom", "l_eye_inner", "l_eye_top", "l_eye_outer", "l_eye_bottom",
+    "nose_bridge", "nose_tip", "nose_base", "r_nostril", "l_nostril",
+    "mouth_right", "mouth_top", "mouth_left", "mouth_bottom",
+    "jaw_right_upper", "jaw_right", "jaw_right_lower", "chin", "jaw_left_lower", "jaw_left", "jaw_left_upper",
+)  # fmt: skip
+"""30 face points. Left and right are the person's own. dlib's five alignment points are ``FACE_ALIGN5``."""
+
+FACE_ALIGN5 = ("l_eye_outer", "l_eye_inner", "r_eye_outer", "r_eye_inner", "nose_base")
+"""The five points that dlib's 5-point model aligns by, in its order (image right to left: the person's left eye first)."""

@@ -1,0 +1,1 @@
+"""Catwalk, the embedded data set."""
