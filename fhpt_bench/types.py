@@ -114,6 +114,9 @@ class Dataset(Protocol):
         """Masks over the target image by ``metrics.regions.REGIONS`` name; only the names the data set can tell."""
         ...
 
+    # Optional: ``training() -> Dataset`` (for protocols whose reference set is the training photographs), ``check()``,
+    # ``exact_warp(pair) -> Image``, ``card``.
+
 
 @runtime_checkable
 class Generator(Protocol):

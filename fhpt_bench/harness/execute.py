@@ -18,6 +18,7 @@ from fhpt_bench.harness.folder import RunFolder
 from fhpt_bench.harness.generate import generate
 from fhpt_bench.harness.job import Job, data_ref, known_ids, protocol_ref
 from fhpt_bench.harness.measure import Reader, measure
+from fhpt_bench.harness.reference import training_rows
 from fhpt_bench.harness.summarise import context, summarise
 from fhpt_bench.images import match, pixels_sha256
 from fhpt_bench.images import read as read_image
@@ -76,7 +77,7 @@ def execute(job: Job, model: models.Model, where: Path, arrays: Mapping[str, Ima
             show=job.show,
         )
         seconds["measure"], start = monotonic() - start, monotonic()
-        about = context(job.data, job.indices, job.seed)
+        about = context(job.data, job.indices, job.seed, training_rows(job.data, networks, job.show))
         scores = summarise(job.metrics, rows, networks, about)
         seconds["summarise"] = monotonic() - start
         record = Record(

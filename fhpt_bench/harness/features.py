@@ -65,6 +65,12 @@ class Networks:
                 found |= {(name, role): taps for role, taps in _taps(feature, roles, images, hashes).items()}
         return found
 
+    def true_rows(self, feature: str, images: Sequence[Image], hashes: Sequence[str]) -> NDArray[np.float32]:
+        """One small feature of true images, N x D, from the cache where it is there."""
+        return self._small(self.features[feature], ["target"], {"target": images}, {"target": hashes}, cached=True)[
+            "target"
+        ]
+
     def _small(
         self,
         feature: Feature,

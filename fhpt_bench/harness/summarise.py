@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.features import Networks
 from fhpt_bench.types import Context, Dataset, Metric, Pair, Rows, Score
 
 
-def context(data: Dataset, indices: Sequence[int], seed: int) -> Context:
+def context(
+    data: Dataset, indices: Sequence[int], seed: int, reference: Callable[[str], Rows] | None = None
+) -> Context:
     """What the metrics' summaries may know of the pairs beside their rows."""
     pairs: list[Pair] = [data[i] for i in indices]
     return Context(
@@ -19,6 +21,7 @@ def context(data: Dataset, indices: Sequence[int], seed: int) -> Context:
         source_ids=[p.source.id for p in pairs],
         seed=seed,
         labels=[p.target.labels for p in pairs],
+        reference=reference,
     )
 
 
