@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, cat, nn
 
-from fhpt_bench.baselines._parts.layers import UpConv, down, instance_norm, stem
+from fhpt_bench.baselines._parts.layers import ReflectPad, UpConv, down, instance_norm, stem
 
 
 def _stream(inputs: int, middle: int, outputs: int, dropout: float, *, last_norm: bool) -> nn.Sequential:
     layers: list[nn.Module] = [
-        nn.ReflectionPad2d(1), nn.Conv2d(inputs, middle, 3), instance_norm(middle), nn.ReLU(inplace=True), nn.Dropout(dropout),
-        nn.ReflectionPad2d(1), nn.Conv2d(middle, outputs, 3),
+        ReflectPad(1), nn.Conv2d(inputs, middle, 3), instance_norm(middle), nn.ReLU(inplace=True), nn.Dropout(dropout),
+        ReflectPad(1), nn.Conv2d(middle, outputs, 3),
     ]  # fmt: skip
     return nn.Sequential(*layers, *([instance_norm(outputs)] if last_norm else []))
 
@@ -50,7 +50,7 @@ class TransferBranch(nn.Module):
         self.blocks = nn.ModuleList(PATBlock(deepest, deepest if i == 0 else 2 * deepest, dropout) for i in range(blocks))
         ups = [layer for a, b in reversed(pairs) for layer in (UpConv(b, a), instance_norm(a), nn.ReLU(inplace=True))]
         head = nn.Conv2d(widths[0], 3, head_kernel)
-        self.up = nn.Sequential(*ups, nn.ReflectionPad2d(head_kernel // 2), head, nn.Tanh())
+        self.up = nn.Sequential(*ups, ReflectPad(head_kernel // 2), head, nn.Tanh())
 
     def forward(self, source: Tensor, poses: Tensor) -> tuple[Tensor, Tensor]:
         """source N x 3 x H x W in [-1, 1]; poses N x 36 x H x W -> F_t N x C x h x w, I_c N x 3 x H x W in [-1, 1]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -62,10 +62,24 @@ def gram(features: Tensor) -> Tensor:
     return (flat.transpose(1, 2) @ flat).float() / (h * w)
 
 
+class _MeanAbs(torch.autograd.Function):
+    """Mean |a - b| with gradient to ``a`` alone, in the precision of ``a``: one pass over memory back instead of four."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+        difference = a - b
+        ctx.save_for_backward(difference.sign())
+        return difference.abs_().sum(dtype=torch.float32) / difference.numel()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (sign,) = ctx.saved_tensors
+        return sign * (grads[0] / sign.numel()).to(sign.dtype), None
+
+
 def perceptual_loss(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
     """Mean absolute difference of the features, averaged over the taps."""
-    # In the features' own precision, which may be bfloat16; only the sum is float32. Half the memory traffic of float32.
-    return torch.stack([(a - b).abs().mean(dtype=torch.float32) for a, b in zip(made, true, strict=True)]).mean()
+    return torch.stack([_MeanAbs.apply(a, b) for a, b in zip(made, true, strict=True)]).mean()
 
 
 def style_loss(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:

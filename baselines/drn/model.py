@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fhpt_bench.baselines._parts.heatmaps import Form, heatmaps
-from fhpt_bench.baselines._parts.layers import AdaIN, DownResidual, UpConv, start_small
+from fhpt_bench.baselines._parts.layers import AdaIN, DownResidual, ReflectPad, UpConv, start_small
 from fhpt_bench.baselines._parts.pat import TransferBranch
 
 
@@ -71,7 +71,7 @@ class DetailBranch(nn.Module):
         self.style = StyleEncoder(shape.style, shape.code)
         self.ups = nn.ModuleList(UpConv(a, b, shape.kernel) for a, b in pairs)
         self.adains = nn.ModuleList(AdaIN(shape.code, shape.hidden, b) for _, b in pairs)
-        self.head = nn.Sequential(nn.ReflectionPad2d(shape.head // 2), nn.Conv2d(widths[-1], 3, shape.head), nn.Tanh())
+        self.head = nn.Sequential(ReflectPad(shape.head // 2), nn.Conv2d(widths[-1], 3, shape.head), nn.Tanh())
 
     def forward(self, source: Tensor, features: Tensor) -> Tensor:
         z = self.style(source)

@@ -122,6 +122,13 @@ def test_losses_by_hand() -> None:
     torch.testing.assert_close(unit_distance([a], [-a]), torch.full((2,), 4.0))
 
 
+def test_gradient_of_the_perceptual_loss_is_autograds() -> None:
+    a, b = torch.randn(2, 3, 4, 5, requires_grad=True), torch.randn(2, 3, 4, 5)
+    (ours,) = torch.autograd.grad(3 * perceptual_loss([a, 2 * a], [b, b]), a)
+    (theirs,) = torch.autograd.grad(3 * ((a - b).abs().mean() + (2 * a - b).abs().mean()) / 2, a)
+    torch.testing.assert_close(ours, theirs)
+
+
 def test_vgg_taps_are_those_of_the_whole_network() -> None:
     from torchvision.models import vgg16
 
