@@ -68,8 +68,8 @@ def _part(name: str, folder: Path) -> Any:
         return distance.measure()
     if name.startswith("memory "):
         return memory.measure(folder, int(name.split()[1]))
-    seconds, scores = contenders.CONTENDERS[name](folder)
-    return {"seconds": seconds, "scores": scores}
+    times, scores = contenders.CONTENDERS[name](folder)
+    return {"times": times, "scores": scores}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fhpt_bench.errors import BenchError
@@ -36,6 +38,26 @@ def test_mean_score_is_the_mean_with_sums_and_counts_by_person() -> None:
     assert score.high is not None
     assert score.low <= score.value <= score.high
     assert Score.model_validate_json(score.model_dump_json()) == score
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(st.lists(st.tuples(st.sampled_from("abcdefg"), st.floats(-1e6, 1e6) | st.just(np.nan)), min_size=1, max_size=40))
+def test_the_point_is_the_mean_and_lies_inside_its_interval_whatever_the_values(pairs: list[tuple[str, float]]) -> None:
+    who, values = zip(*pairs, strict=True)
+    score = mean_score("x", values, context_of(list(who)), "lower")
+    finite = np.array([v for v in values if not np.isnan(v)])
+    assert (score.pairs, score.excluded) == (len(finite), len(values) - len(finite))
+    if len(finite) == 0:
+        assert score.value is None
+        return
+    assert score.value == pytest.approx(finite.mean(), rel=1e-9, abs=1e-6)
+    assert sum(score.sums) / sum(score.counts) == pytest.approx(score.value, rel=1e-9, abs=1e-6)
+    assert len(score.sums) == len(set(who))
+    with_value = {w for w, v in pairs if not np.isnan(v)}
+    if len(with_value) == 1:
+        assert score.low is None
+    else:
+        assert finite.min() - 1e-6 <= score.low <= score.value <= score.high <= finite.max() + 1e-6
 
 
 def test_mean_of_many_float32_values_is_taken_in_float64() -> None:
