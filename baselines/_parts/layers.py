@@ -18,6 +18,8 @@ class ReflectPad(nn.Module):
         self.width = width
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dtype != torch.bfloat16:
+            return F.pad(x, (self.width,) * 4, mode="reflect")
         with torch.autocast(x.device.type, enabled=False):
             return F.pad(x, (self.width,) * 4, mode="reflect")
 
