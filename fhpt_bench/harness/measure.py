@@ -148,8 +148,10 @@ def _batch(items: Sequence[_Item], masks: Sequence[Mapping[str, Mask]], networks
 
     needed = {role for roles in networks.roles.values() for role in roles}
     hashes = {role: [content(image) for image in images[role]] for role in sorted(needed)}
-    names = set.intersection(*(set(m) for m in masks)) if masks else set()
-    regions = {name: np.stack([m[name] for m in masks]) for name in sorted(names)}
+    # A pair without a region has 0 pixels of it: left out where any pair lacks it, scores would depend on the batch.
+    none = np.zeros(stacked["target"].shape[1:3], np.bool_)
+    names = sorted({name for found in masks for name in found})
+    regions = {name: np.stack([found.get(name, none) for found in masks]) for name in names}
     return Batch(
         ids=[item.pair.id for item in items],
         generated=stacked["generated"],
