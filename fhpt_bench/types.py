@@ -229,9 +229,20 @@ class Metric(Protocol):
 
 
 class Trainable(Protocol):
-    """A baseline under training: see ``fhpt_bench.train``."""
+    """A baseline under training, as its package's ``build(config)`` gives it; also a torch module. See ``docs/training.md``."""
 
-    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]: ...
-    def step(
-        self, batch: Mapping[str, torch.Tensor], optimizers: Mapping[str, torch.optim.Optimizer]
-    ) -> dict[str, float]: ...
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """By the name under which ``step`` updates what they hold."""
+        ...
+
+    def step(self, batch: Mapping[str, torch.Tensor], update: Callable[..., None], kind: str) -> Mapping[str, torch.Tensor]:
+        """Learn from one batch (``train_data``): call ``update(loss, *names)`` once or more; return losses to log. ``kind``: phase."""
+        ...
+
+    def sample(self, batch: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        """Images to look at, N x 3 x H x W in [-1, 1]."""
+        ...
+
+    def validate(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Distance of each pair's image from its target, N; the snapshot with the least mean is chosen."""
+        ...
