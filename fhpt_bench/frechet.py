@@ -138,7 +138,8 @@ def _assemble(difference: Floats, traces: float, cross: float) -> float:
 def _trace_of_root(a: Floats, b: Floats) -> float:
     """Tr (A B)^(1/2)."""
     factor = _cholesky(a)
-    if factor is None:
+    if factor is None or _cholesky(b) is None:
+        # Roots of eigenvalues that should be 0 come out as 1e-8, thousands of them; singular values as 1e-16.
         return _nuclear_norm(_root(a).T @ _root(b))
     eigenvalues = linalg.eigvalsh(factor.T @ b @ factor, check_finite=False, overwrite_a=True)
     return float(np.sqrt(np.clip(eigenvalues, 0, None)).sum())

@@ -24,3 +24,23 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.delenv("FHPT_BENCH_WEIGHTS", raising=False)
         patch.delenv("FHPT_BENCH_OFFLINE", raising=False)
         yield cache
+
+
+@pytest.fixture(scope="session")
+def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our FID Inception as the state dict that torch-fidelity and torchmetrics load, with logits of zeros."""
+    import torch
+
+    from fhpt_bench import weights
+
+    parts = {"weight": "conv.weight", "beta": "bn.bias", "mean": "bn.running_mean", "var": "bn.running_var"}
+    state = {}
+    for name, tensor in weights.load("inception-fid").items():
+        layer, _, part = name.rpartition(".")
+        state[f"{layer}.{parts[part]}"] = tensor
+        if part == "beta":
+            state |= {f"{layer}.bn.weight": torch.ones_like(tensor), f"{layer}.bn.num_batches_tracked": torch.tensor(0)}
+    state |= {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}
+    path = tmp_path_factory.mktemp("inception") / "weights-inception-2015-12-05.pth"
+    torch.save(state, path)
+    return path

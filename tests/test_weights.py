@@ -315,7 +315,8 @@ def test_the_machines_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_uv_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PIP_NO_INDEX")
     (tmp_path / "config" / "uv").mkdir(parents=True)
-    text = 'find-links = ["/w"]\n[[index]]\nurl = "https://a/simple"\n[[index]]\nurl = "https://b/simple"\ndefault = true\n'
+    text = 'find-links = ["/w"]\n[[index]]\nurl = "https://a/simple"\n'
+    text += '[[index]]\nurl = "https://b/simple"\ndefault = true\n'
     (tmp_path / "config" / "uv" / "uv.toml").write_text(text)
     assert package_index.settings().indexes == ("https://b/simple", "https://a/simple")
     assert package_index.settings().find_links == ("/w",)
