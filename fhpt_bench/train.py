@@ -60,7 +60,9 @@ def train(
     dataset = registry.find("datasets", data)
     fabric = _fabric(device, precision)
     if batch_size % fabric.world_size:
-        raise BenchError(f"batch {batch_size} does not divide over {fabric.world_size} processes", fix="choose a multiple")
+        raise BenchError(
+            f"batch {batch_size} does not divide over {fabric.world_size} processes", fix="choose a multiple"
+        )
     share = batch_size // fabric.world_size
 
     # Data: the whole of it in memory.
@@ -188,7 +190,9 @@ def _fabric(device: str, precision: str) -> Fabric:
     if device == "cuda" and not torch.cuda.is_available():
         raise BenchError("no CUDA device is at hand", fix="--device cpu")
     strategy = "ddp" if processes > 1 else "auto"
-    fabric = Fabric(accelerator=device, devices=here, num_nodes=processes // here, strategy=strategy, precision=precision)
+    fabric = Fabric(
+        accelerator=device, devices=here, num_nodes=processes // here, strategy=strategy, precision=precision
+    )
     fabric.launch()
     return fabric
 
@@ -200,11 +204,14 @@ def _baseline(baseline: str | Path) -> tuple[Path, Any]:
     path = Path(baseline)
     if name not in known or (path.parent != Path() and path.resolve() != known[name].resolve()):
         raise BenchError(
-            f"no baseline {str(baseline)!r}", fix=f"name one of {', '.join(known)}; folders of your own: FHPT_BENCH_BASELINES=<their parent>"
+            f"no baseline {str(baseline)!r}",
+            fix=f"name one of {', '.join(known)}; folders of your own: FHPT_BENCH_BASELINES=<their parent>",
         )
     module = importlib.import_module(f"fhpt_bench.baselines.{name}")
     if not hasattr(module, "build"):
-        raise BenchError(f"{name} cannot be trained", where=known[name], fix="its package must offer build(config) -> Trainable")
+        raise BenchError(
+            f"{name} cannot be trained", where=known[name], fix="its package must offer build(config) -> Trainable"
+        )
     return known[name], module
 
 

@@ -99,7 +99,9 @@ def read(folder: Path, name: str) -> dict[str, Any]:
 def parse(kind: type[Table], config: Mapping[str, Any], table: str) -> Table:
     """Table ``table`` of a configuration as a ``kind``; a BenchError that names every wrong key."""
     if table not in config:
-        raise BenchError(f"the configuration has no table {table!r}", where="config.toml", fix=f"it has {', '.join(config)}")
+        raise BenchError(
+            f"the configuration has no table {table!r}", where="config.toml", fix=f"it has {', '.join(config)}"
+        )
     try:
         return kind.model_validate(config[table])
     except ValidationError as error:

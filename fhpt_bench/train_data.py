@@ -40,7 +40,11 @@ class TrainingPairs:
     def __init__(self, dataset: Dataset, seed: int = 0, *, hue: float = 0.0) -> None:
         photos = list(dataset.photos())
         if not len(dataset) or not photos:
-            raise BenchError("a data set without pairs cannot be trained on", where=f"{dataset.name}/{dataset.split}", fix="name another split")
+            raise BenchError(
+                "a data set without pairs cannot be trained on",
+                where=f"{dataset.name}/{dataset.split}",
+                fix="name another split",
+            )
         place = {photo.id: index for index, photo in enumerate(photos)}
         height, width = dataset.size
         self.seed, self.hue, self.size = seed, hue, (height, width)
@@ -48,7 +52,9 @@ class TrainingPairs:
         for index, photo in enumerate(photos):
             image = photo.read()  # not .image, which would keep a second copy
             if image.shape != (height, width, 3):
-                raise BenchError(f"an image of {image.shape}, not {(height, width, 3)}", where=photo.id, fix="repair the data set")
+                raise BenchError(
+                    f"an image of {image.shape}, not {(height, width, 3)}", where=photo.id, fix="repair the data set"
+                )
             self.images[index] = torch.from_numpy(image.transpose(2, 0, 1).copy())
         self.points = torch.from_numpy(np.stack([points_of(photo.pose) for photo in photos]))
         pairs = [dataset[i] for i in range(len(dataset))]
@@ -68,14 +74,18 @@ class TrainingPairs:
             turns.append(hue_rotation(2 * np.pi * chance[2]) if chance[1] < self.hue else np.eye(3, dtype=np.float32))
         return self.batch(indices, scale, torch.tensor(flips), torch.from_numpy(np.stack(turns)))
 
-    def batch(self, indices: Sequence[int], scale: float = 1.0, flips: Tensor | None = None, turns: Tensor | None = None) -> dict[str, Tensor]:
+    def batch(
+        self, indices: Sequence[int], scale: float = 1.0, flips: Tensor | None = None, turns: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Pairs by index: ``source``, ``target`` N x 3 x H x W in [-1, 1]; ``source_points``, ``target_points`` N x 18 x 2 in pixels."""
         result: dict[str, Tensor] = {}
         for role, chosen in zip(("source", "target"), self.pairs[list(indices)].T, strict=True):
             images, points = self.images[chosen].float() / 255, self.points[chosen]
             if flips is not None:
                 images = torch.where(flips[:, None, None, None], images.flip(3), images)
-                mirrored = points[:, list(BODY18_FLIP)] * torch.tensor([-1.0, 1.0]) + torch.tensor([self.size[1] - 1.0, 0.0])
+                mirrored = points[:, list(BODY18_FLIP)] * torch.tensor([-1.0, 1.0]) + torch.tensor(
+                    [self.size[1] - 1.0, 0.0]
+                )
                 points = torch.where(flips[:, None, None], mirrored, points)
             if scale != 1.0:
                 images = F.interpolate(images, scale_factor=scale, mode="area")

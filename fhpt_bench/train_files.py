@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import torch
 from lightning_fabric import Fabric
-from PIL import Image as PIL
 from safetensors import SafetensorError
 from safetensors.torch import load as load_bytes
 from safetensors.torch import save as save_bytes
@@ -43,7 +43,9 @@ class RunFolder:
     def fresh(self) -> tuple[int, float]:
         """Begin anew; refuses a folder that already holds a run."""
         if self.snapshots:
-            raise BenchError("this folder holds a training run", where=self.out, fix="choose another --out, or resume it")
+            raise BenchError(
+                "this folder holds a training run", where=self.out, fix="choose another --out, or resume it"
+            )
         self._cut_log(0)
         return 0, 0.0
 
@@ -56,7 +58,11 @@ class RunFolder:
         # A run may be given more time or samples; everything else makes it another run.
         changed = [k for k, v in state["identity"].items() if k not in ("budget", "samples") and self.identity[k] != v]
         if changed:
-            raise BenchError(f"another run lives here: its {' and '.join(changed)} differ", where=self.out, fix="choose another --out")
+            raise BenchError(
+                f"another run lives here: its {' and '.join(changed)} differ",
+                where=self.out,
+                fix="choose another --out",
+            )
         load_model(model, latest / "model.safetensors")
         try:
             kept = torch.load(latest / "optimisers.pt", map_location=device, weights_only=True)
@@ -64,7 +70,9 @@ class RunFolder:
                 optimizer.load_state_dict(kept[name])
         except Exception as error:  # torch.load raises whatever the damage makes it raise
             raise BenchError(
-                f"the optimiser state cannot be read: {error}", where=latest / "optimisers.pt", fix="delete this snapshot's folder to go on from the one before"
+                f"the optimiser state cannot be read: {error}",
+                where=latest / "optimisers.pt",
+                fix="delete this snapshot's folder to go on from the one before",
             ) from error
         self._cut_log(state["seen"])
         return state["seen"], state["elapsed"]
@@ -73,7 +81,9 @@ class RunFolder:
         """Append a line to ``log.jsonl`` and to TensorBoard; a BenchError where a value is not finite."""
         if bad := [name for name, value in values.items() if not np.isfinite(value)]:
             raise BenchError(
-                f"training has diverged: {bad[0]} is not finite after {seen} samples", where=self.out, fix="lower the learning rate, start again from a snapshot"
+                f"training has diverged: {bad[0]} is not finite after {seen} samples",
+                where=self.out,
+                fix="lower the learning rate, start again from a snapshot",
             )
         if not self.writes:
             return
@@ -87,7 +97,14 @@ class RunFolder:
             self._board.add_scalar(name, value, seen)
 
     def snapshot(
-        self, model: Any, optimizers: Mapping[str, Any], validation: TrainingPairs, fabric: Fabric, *, seen: int, elapsed: float
+        self,
+        model: Any,
+        optimizers: Mapping[str, Any],
+        validation: TrainingPairs,
+        fabric: Fabric,
+        *,
+        seen: int,
+        elapsed: float,
     ) -> None:
         """Validate, write a snapshot whole or not at all, draw a grid, remove all snapshots but the best and the latest."""
         if not self.writes:
@@ -111,7 +128,11 @@ class RunFolder:
             if old not in (best, whole):
                 shutil.rmtree(old)
         draw_grid(model, validation, fabric, self.out / "grids" / f"{seen:09d}.png")
-        print(f"{seen} samples, {elapsed / 60:.1f} min: validation {distance:.4f}, best {best.name}", file=sys.stderr, flush=True)
+        print(
+            f"{seen} samples, {elapsed / 60:.1f} min: validation {distance:.4f}, best {best.name}",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def best(self) -> Path:
         """Folder of the snapshot with the least validation distance; the later one of equals."""
@@ -145,7 +166,9 @@ def load_model(model: nn.Module, path: Path) -> None:
         model.load_state_dict(load_bytes(path.read_bytes()))
     except (OSError, SafetensorError, ValueError, RuntimeError) as error:
         raise BenchError(
-            f"this snapshot cannot be loaded: {str(error).splitlines()[0]}", where=path, fix="delete its folder to go on from the one before"
+            f"this snapshot cannot be loaded: {str(error).splitlines()[0]}",
+            where=path,
+            fix="delete its folder to go on from the one before",
         ) from error
 
 
@@ -171,12 +194,14 @@ def draw_grid(model: Any, pairs: TrainingPairs, fabric: Fabric, path: Path) -> N
     strips = torch.cat([column.float().cpu().clamp(-1, 1) for column in columns], 3)
     sheet = torch.cat(list(strips), 1).permute(1, 2, 0).add(1).mul(127.5).round().to(torch.uint8).numpy()
     with atomic(path) as file:
-        PIL.fromarray(sheet).save(file, format="PNG")
+        PIL.Image.fromarray(sheet).save(file, format="PNG")
 
 
 def draw_points(points: Tensor, size: tuple[int, int]) -> Tensor:
     """Body points N x K x 2 as white dots on black: N x 3 x H x W in [-1, 1]."""
     rows, columns = (torch.arange(n, dtype=torch.float32) for n in size)
-    near = (rows - points[..., 1:].cpu()).square()[..., :, None] + (columns - points[..., :1].cpu()).square()[..., None, :]
+    near = (rows - points[..., 1:].cpu()).square()[..., :, None] + (columns - points[..., :1].cpu()).square()[
+        ..., None, :
+    ]
     dots = (near < (size[0] / 100) ** 2).any(1)  # NaN compares false
     return dots[:, None].expand(-1, 3, -1, -1).float() * 2 - 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
-from PIL import Image as PIL
-from PIL import ImageDraw
+import PIL.Image
+import PIL.ImageDraw
 
 from fhpt_bench.types import OUTSIDE, VISIBLE, Image, Mask, Pair, Photo, Pose
 
@@ -26,7 +27,7 @@ class Sticks:
     name = "sticks"
     synthetic = True
     size = (64, 44)
-    people = {"train": 3, "val": 2, "test": 2}
+    people: ClassVar = {"train": 3, "val": 2, "test": 2}
     poses = 3
 
     def __init__(self, split: str = "test") -> None:
@@ -48,7 +49,9 @@ class Sticks:
         visible[17] = OUTSIDE
         keypoints[17] = np.nan
         colours = [tuple(c) for c in np.random.default_rng(person).integers(20, 220, (3, 3)).tolist()]
-        return Photo(f"p{person}-{view}", Pose(keypoints, visible), f"p{person}", partial(draw, keypoints, colours, self.size))
+        return Photo(
+            f"p{person}-{view}", Pose(keypoints, visible), f"p{person}", partial(draw, keypoints, colours, self.size)
+        )
 
     def __len__(self) -> int:
         return len(self._photos) * (self.poses - 1)
@@ -75,8 +78,8 @@ class LargeSticks(Sticks):
 
 def draw(points: np.ndarray, colours: Sequence[tuple[int, ...]], size: tuple[int, int]) -> Image:
     """The figure on white: torso and arms, legs, head."""
-    sheet = PIL.new("RGB", (size[1], size[0]), "white")
-    pen, thick = ImageDraw.Draw(sheet), max(2, size[0] // 18)
+    sheet = PIL.Image.new("RGB", (size[1], size[0]), "white")
+    pen, thick = PIL.ImageDraw.Draw(sheet), max(2, size[0] // 18)
     at = [tuple(p) for p in np.nan_to_num(points).tolist()]
     for bones, colour in ((LEGS, colours[1]), (ARMS, colours[0])):
         for a, b in bones:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
-from PIL import Image as PIL
 from safetensors.torch import load_file
 
 from fhpt_bench import train_config
@@ -49,7 +49,7 @@ def test_a_run_leaves_what_it_promises(tmp_path: Path) -> None:
     assert log(tmp_path / "run")[-2]["lr"] == pytest.approx(1e-3 * (1 - 28 / 32) / 0.5)
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
     (grid,) = (tmp_path / "run" / "grids").glob("*.png")
-    with PIL.open(grid) as picture:
+    with PIL.Image.open(grid) as picture:
         assert picture.size == (44 * 5, 64 * 6)  # source, pose, truth, coarse, final; six pairs
 
 

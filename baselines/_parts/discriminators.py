@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             stem(inputs, widths[0], stem_kernel),
-            *(down(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)),
+            *(down(a, b) for a, b in pairwise(widths)),
             *(Residual(widths[-1], dropout) for _ in range(blocks)),
         )
 

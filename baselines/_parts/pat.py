@@ -7,6 +7,7 @@ up-sampling with a convolution.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, cat, nn
 
@@ -41,13 +42,17 @@ class TransferBranch(nn.Module):
     ``widths``: channels at each scale; ``len(widths) - 1`` halvings. Paper: 64-128-256-512, 9 blocks: 165,233,603 parameters.
     """
 
-    def __init__(self, widths: Sequence[int], blocks: int, dropout: float, stem_kernel: int, head_kernel: int, points: int = 18) -> None:
+    def __init__(
+        self, widths: Sequence[int], blocks: int, dropout: float, stem_kernel: int, head_kernel: int, points: int = 18
+    ) -> None:
         super().__init__()
         deepest = widths[-1]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.image_down = nn.Sequential(stem(3, widths[0], stem_kernel), *(down(a, b) for a, b in pairs))
         self.pose_down = nn.Sequential(stem(2 * points, widths[0], stem_kernel), *(down(a, b) for a, b in pairs))
-        self.blocks = nn.ModuleList(PATBlock(deepest, deepest if i == 0 else 2 * deepest, dropout) for i in range(blocks))
+        self.blocks = nn.ModuleList(
+            PATBlock(deepest, deepest if i == 0 else 2 * deepest, dropout) for i in range(blocks)
+        )
         ups = [layer for a, b in reversed(pairs) for layer in (UpConv(b, a), instance_norm(a), nn.ReLU(inplace=True))]
         head = nn.Conv2d(widths[0], 3, head_kernel)
         self.up = nn.Sequential(*ups, ReflectPad(head_kernel // 2), head, nn.Tanh())

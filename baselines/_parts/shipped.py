@@ -27,7 +27,9 @@ def save(weights: Mapping[str, Tensor], path: Path) -> str:
 def load(module: nn.Module, path: Path, sha256: str) -> None:
     """Fill ``module`` (float32) from ``path``. BenchError where the file is missing, not the one named by ``sha256``, or does not fit."""
     if not path.is_file():
-        raise BenchError("the weights of this baseline are missing", where=path, fix="restore the file, or train: fhpt-bench train")
+        raise BenchError(
+            "the weights of this baseline are missing", where=path, fix="restore the file, or train: fhpt-bench train"
+        )
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
@@ -45,7 +47,11 @@ def fill(module: nn.Module, content: bytes, where: Path) -> None:
     except (SafetensorError, ValueError) as error:
         raise BenchError(f"not a safetensors file: {error}", where=where, fix="restore the file") from error
     wanted = module.state_dict()
-    odd = [k for k in sorted(wanted.keys() | weights.keys()) if k not in wanted or k not in weights or wanted[k].shape != weights[k].shape]
+    odd = [
+        k
+        for k in sorted(wanted.keys() | weights.keys())
+        if k not in wanted or k not in weights or wanted[k].shape != weights[k].shape
+    ]
     if odd:
         raise BenchError(
             f"weights of another network: {len(odd)} tensors differ, the first is {odd[0]}",

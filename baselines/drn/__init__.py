@@ -1,6 +1,9 @@
-"""DRN: region-adaptive texture enhancement / detail replenishing network for pose transfer. See README.md, the model card."""
+"""DRN, the detail-replenishing network for pose transfer. README.md is its model card."""
 
-from fhpt_bench.baselines.drn.generator import DRNGenerator as generator
+from fhpt_bench.baselines.drn.generator import DRNGenerator
 from fhpt_bench.baselines.drn.training import build
+
+generator = DRNGenerator
+"""What ``--model drn`` calls."""
 
 __all__ = ["build", "generator"]

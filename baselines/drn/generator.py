@@ -30,7 +30,11 @@ class DRNGenerator:
 
     def __init__(self, device: str = "cpu", config: str = "", weights: Path | None = None, sha256: str = "") -> None:
         card = read(FOLDER, "shipped")
-        self.card: dict[str, Any] = {**card, "config": config or card["config"], "weights_sha256": sha256 or card["weights_sha256"]}
+        self.card: dict[str, Any] = {
+            **card,
+            "config": config or card["config"],
+            "weights_sha256": sha256 or card["weights_sha256"],
+        }
         self.shape = parse(Shape, read(FOLDER, self.card["config"]), "model")
         self.device = torch.device(device)
         self.network = DRN(self.shape)

@@ -7,6 +7,7 @@ branch G_P, z_s style code, R_t residual, I_t = I_c + R_t.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -67,7 +68,7 @@ class DetailBranch(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         widths = shape.widths[::-1]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.style = StyleEncoder(shape.style, shape.code)
         self.ups = nn.ModuleList(UpConv(a, b, shape.kernel) for a, b in pairs)
         self.adains = nn.ModuleList(AdaIN(shape.code, shape.hidden, b) for _, b in pairs)
@@ -99,7 +100,9 @@ class DRN(nn.Module):
         """F_t and I_c. source N x 3 x H x W in [-1, 1]; points N x 18 x 2 in pixels, NaN where unknown or outside."""
         height, width = int(source.shape[2]), int(source.shape[3])
         radius = self.shape.sigma * height / self.shape.size[0]
-        maps = [heatmaps(points, (height, width), radius, self.shape.heatmap) for points in (source_points, target_points)]
+        maps = [
+            heatmaps(points, (height, width), radius, self.shape.heatmap) for points in (source_points, target_points)
+        ]
         poses = torch.cat(maps, 1).to(memory_format=torch.channels_last)
         result: tuple[Tensor, Tensor] = self.transfer(source, poses)
         return result

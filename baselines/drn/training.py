@@ -62,7 +62,10 @@ class Losses(BaseModel):
 def build(config: Mapping[str, Any]) -> DRNTraining:
     """The trainable DRN of one configuration (as ``train_config.read`` gives it)."""
     return DRNTraining(
-        parse(Shape, config, "model"), parse(Judges, config, "judges"), parse(Losses, config, "losses"), parse(Recipe, config, "training")
+        parse(Shape, config, "model"),
+        parse(Judges, config, "judges"),
+        parse(Losses, config, "losses"),
+        parse(Recipe, config, "training"),
     )
 
 
@@ -74,7 +77,9 @@ class DRNTraining(nn.Module):
         self.losses, self.recipe = losses, recipe
         for phase in recipe.phases:
             if phase.kind not in ("joint", "cycle"):
-                raise BenchError(f"no phase is called {phase.kind!r}", where="training.phases", fix="DRN knows joint and cycle")
+                raise BenchError(
+                    f"no phase is called {phase.kind!r}", where="training.phases", fix="DRN knows joint and cycle"
+                )
             if any(side * phase.scale % 2 ** (len(shape.widths) - 1) for side in shape.size):
                 raise BenchError(
                     f"images of {shape.size} scaled by {phase.scale} cannot be halved {len(shape.widths) - 1} times without a rest",
@@ -101,7 +106,10 @@ class DRNTraining(nn.Module):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """By what they update. The transfer branch has one optimiser for both steps of a cycle that change it."""
-        groups = {"transfer": [self.network.transfer] if self.losses.train_transfer else [], "judges": [self.d_appearance, self.d_shape]}
+        groups = {
+            "transfer": [self.network.transfer] if self.losses.train_transfer else [],
+            "judges": [self.d_appearance, self.d_shape],
+        }
         groups["detail"] = [] if self.network.detail is None else [self.network.detail]
         return {name: self.recipe.optimizer_of(*modules) for name, modules in groups.items() if modules}
 
@@ -127,7 +135,9 @@ class DRNTraining(nn.Module):
         loss, parts = self._content(final, target, true, style=True)
         pose = self._target_pose(batch)
         with frozen(self.d_appearance, self.d_shape):
-            fooled = torch.stack([least_squares(verdict, real=True) for verdict in self._verdicts(source, pose, final)]).mean()
+            fooled = torch.stack(
+                [least_squares(verdict, real=True) for verdict in self._verdicts(source, pose, final)]
+            ).mean()
         update(loss + self.losses.gan * fooled, *self._generator_names())  # Eq. 7
         log |= {**parts, "gan": fooled.detach()}
         made = final.detach()
@@ -162,12 +172,18 @@ class DRNTraining(nn.Module):
     @property
     def optimizers_names(self) -> tuple[str, ...]:
         """Names of ``optimizers()`` without making them."""
-        return tuple(n for n, used in (("transfer", self.losses.train_transfer), ("detail", self.network.detail is not None)) if used)
+        return tuple(
+            n
+            for n, used in (("transfer", self.losses.train_transfer), ("detail", self.network.detail is not None))
+            if used
+        )
 
     def _coarse(self, batch: Batch) -> tuple[Tensor, Tensor]:
         return self.network.coarse(batch["source"], batch["source_points"], batch["target_points"])
 
-    def _content(self, made: Tensor, target: Tensor, true: list[Tensor], *, style: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    def _content(
+        self, made: Tensor, target: Tensor, true: list[Tensor], *, style: bool
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         l1 = (made.float() - target).abs().mean()
         features = self._features(made)
         parts = {"l1": l1, "perceptual": perceptual_loss(features, true)}

@@ -180,7 +180,9 @@ def test_pb_fixed_keeps_the_transfer_branch(tmp_path: Path) -> None:
     save_file({k: v.contiguous() for k, v in first.state_dict().items()}, tmp_path / "model.safetensors")
     with pytest.raises(BenchError, match="stay fixed"):
         training.build(settings("tiny+pb-fixed"))
-    model = training.build(settings("tiny+pb-fixed", transfer_weights=str(tmp_path / "model.safetensors"), train_transfer=False))
+    model = training.build(
+        settings("tiny+pb-fixed", transfer_weights=str(tmp_path / "model.safetensors"), train_transfer=False)
+    )
     for kind in ("joint", "cycle"):
         update = Optimisers(model)
         model.step(TrainingPairs(Sticks("train")).drawn(range(4)), update, kind)
@@ -220,7 +222,9 @@ def test_an_image_depends_on_its_prompt_alone(tiny_weights: tuple[Path, str]) ->
         assert np.array_equal(image, generator.generate([prompt])[0])
     assert not np.array_equal(together[0], together[1])
     other = DRNGenerator(config="tiny", weights=path, sha256=sha256)
-    assert np.array_equal(other.generate([Prompt("x", prompts()[0].source, prompts()[0].pose, seed=99)])[0], together[0])
+    assert np.array_equal(
+        other.generate([Prompt("x", prompts()[0].source, prompts()[0].pose, seed=99)])[0], together[0]
+    )
 
 
 def test_weights_come_back_as_written(tiny_weights: tuple[Path, str], tmp_path: Path) -> None:
@@ -228,7 +232,9 @@ def test_weights_come_back_as_written(tiny_weights: tuple[Path, str], tmp_path: 
     network = DRN(shape("tiny"))
     shipped.load(network, path, sha256)
     assert all(value.dtype == torch.float32 for value in network.state_dict().values())
-    assert shipped.save(network.state_dict(), tmp_path / "again.safetensors") == sha256, "fp16 values survive the round trip"
+    assert shipped.save(network.state_dict(), tmp_path / "again.safetensors") == sha256, (
+        "fp16 values survive the round trip"
+    )
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
