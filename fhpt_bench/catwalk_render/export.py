@@ -77,18 +77,16 @@ def photographs(person: Person, assets: Path) -> list[tuple[str, Outfit, Photogr
 def render_person(job: Job) -> Path:
     """Render and write ``<person>.zip``; whole or not at all. Members are stored in a fixed order with a fixed date."""
     members: dict[str, bytes] = {}
-    notes: dict[str, Any] = {"person": job.person.id, "boxes": {}, "photos": {}}
+    notes: dict[str, Any] = {"person": job.person.id, "corners": {}, "photos": {}}
     for photo_id, outfit, photo in photographs(job.person, job.assets):
-        boxes = part_boxes(photo.figure)
-        notes["boxes"][outfit.id] = [[[round(float(x), 5) for x in corner] for corner in box] for box in boxes]
+        # What is stored is what is coded with: the rounded corners.
+        notes["corners"][outfit.id] = np.round(part_corners(photo.figure).astype(np.float64), 4).tolist()
         notes["photos"][photo_id] = {"labels": labels(outfit, photo.shot), **_points(annotate(photo))}
-        step = 1 if job.lossless else 2
-        # What is stored is what is decoded with: the rounded boxes.
-        rounded = np.array(notes["boxes"][outfit.id], np.float32)
-        coded = surface.encode(rest_positions(photo)[0], parts(photo), rounded)[::step, ::step]
-        members[f"{photo_id}.webp"] = _webp(photo.image) if job.lossless else _webp(photo.image, quality=90)
-        members[f"{photo_id}.parsing.webp"] = _webp(np.repeat(photo.parsing[..., None], 3, 2))
-        members[f"{photo_id}.surface.webp"] = _webp(np.ascontiguousarray(coded))
+        step, short = (1 if job.lossless else 2), photo_id.partition("-")[2]
+        coded = surface.encode(rest_positions(photo)[0], parts(photo), np.array(notes["corners"][outfit.id], np.float32))
+        members[f"{short}.webp"] = _webp(photo.image) if job.lossless else _webp(photo.image, quality=90)
+        members[f"{short}.parsing.webp"] = _webp(np.repeat(photo.parsing[..., None], 3, 2))
+        members[f"{short}.surface.webp"] = _webp(np.ascontiguousarray(coded[::step, ::step]))
     members["annotations.json"] = json.dumps(notes, separators=(",", ":")).encode()
     path = job.folder / job.person.split / f"{job.person.id}.zip"
     with paths.atomic(path) as file, zipfile.ZipFile(file, "w") as archive:
@@ -99,14 +97,14 @@ def render_person(job: Job) -> Path:
     return path
 
 
-def part_boxes(figure: Figure) -> NDArray[np.float32]:
-    """parts x 2 x 3: lower and upper corner of each part in the rest pose; zeros for parts the figure has not."""
-    boxes = np.zeros((len(surface.PARTS), 2, 3), np.float32)
+def part_corners(figure: Figure) -> NDArray[np.float32]:
+    """parts x 3: lowest x, y, z of each part in the rest pose; zeros for parts the figure has not."""
+    corners = np.zeros((len(surface.PARTS), 3), np.float32)
     for part in range(1, len(surface.PARTS)):
         own = figure.vertices[np.unique(figure.faces[figure.part == part])]
         if len(own):
-            boxes[part] = own.min(0), own.max(0)
-    return boxes
+            corners[part] = own.min(0)
+    return corners
 
 
 def labels(outfit: Outfit, shot: Shot) -> dict[str, str]:
@@ -125,7 +123,7 @@ def labels(outfit: Outfit, shot: Shot) -> dict[str, str]:
 
 def _points(points: Points) -> dict[str, Any]:
     def rounded(xy: NDArray[np.float32]) -> list[Any]:
-        return np.round(xy.astype(np.float64), 2).tolist()
+        return np.round(xy.astype(np.float64), 1).tolist()
 
     return {
         "body": rounded(points.body), "body_visible": points.body_visible.tolist(),
