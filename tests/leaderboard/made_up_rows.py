@@ -137,10 +137,11 @@ def photo(person: str, seed: int, color: tuple[int, int, int]) -> Photo:
 
 def make_gallery(record: Record, seed: int) -> Gallery:
     over = context()
+    shown = ("ssim[gauss1.5]", "lpips[alex]", "psnr", "ssim[gauss1.5]/hands")
     values = {
-        s.name: pair_values(0.3, s.name, seed)
-        for s in record.scores
-        if s.name.partition("/")[0] in MEANS and s.value is not None
+        name: pair_values(0.3, name, seed)
+        for name in shown
+        if any(score.name == name and score.value is not None for score in record.scores)
     }
     pairs = []
     for k, (pair_id, person) in enumerate(zip(over.pair_ids, over.people, strict=True)):

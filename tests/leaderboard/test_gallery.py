@@ -86,7 +86,10 @@ def test_pictures_are_kept_once_small_and_true() -> None:
 
 def test_fewer_pairs_are_shown_when_the_page_would_grow_too_large(gallery: Gallery) -> None:
     record = make_record("m", make_scores(0.3))
-    assert len(to_html([record], {0: gallery}, max_bytes=1)) < 0.5 * len(to_html([record], {0: gallery}))
+    full, least = (to_html([record], {0: gallery}, max_bytes=size) for size in (10**7, 1))
+    assert full.count('<figure class="shot">') == 4 * (4 + 4)
+    assert least.count('<figure class="shot">') == 3 * (1 + 1)  # the headline scores of single pairs, no regions
+    assert least.count("<image ") < 0.5 * full.count("<image ")
 
 
 def test_a_model_is_asked_once_a_pair_however_often_it_is_shown(gallery: Gallery) -> None:

@@ -59,6 +59,9 @@ def test_latex_is_booktabs_with_every_special_character_escaped(records: list[Re
     assert bare.count("$") % 2 == 0
     assert not set("%#_<>|\u2212\u2191\u2193") & set(bare)
     assert "^" not in bare.replace("\\textasciicircum", "")
+    known = {"textbf", "emph", "scriptsize", "approx", "uparrow", "downarrow", "begin", "end", "toprule", "midrule"}
+    known |= {"bottomrule", "textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater", "textbar"}
+    assert set(re.findall(r"\\([a-zA-Z]+)", bare)) <= known
     rows = [line for line in bare.splitlines() if line.endswith("\\\\")]
     assert len(rows) == len(records) + 2
     assert {line.count("&") for line in rows} == {len(records[0].protocol.headline)}
