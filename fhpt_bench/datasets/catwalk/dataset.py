@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from fhpt_bench.datasets.catwalk import pairs
 from fhpt_bench.datasets.catwalk.archive import Archive, verified
 from fhpt_bench.datasets.catwalk.surface import PARTS, Surface, decode, match
+from fhpt_bench.datasets.catwalk.warp import exact_warp
 from fhpt_bench.datasets.skeletons import CIHP20
 from fhpt_bench.errors import BenchError
-from fhpt_bench.types import Face, Mask, Pair, Photo, Pose
+from fhpt_bench.types import Face, Image, Mask, Pair, Photo, Pose
 
 SPLITS = ("train", "val", "test")
 DATA = Path(__file__).parent / "data"
@@ -128,6 +129,11 @@ class Catwalk:
             "face": (parsing == _CLASS["face"]) & _inside(pair.target.pose.face, self.size),
             "hands": self._hands(pair.target, parsing), "clothes": np.isin(parsing, _CLOTHES),
         }  # fmt: skip
+
+    def exact_warp(self, pair: Pair) -> Image:
+        """The source warped by the exact flow: see ``warp.exact_warp``. H x W x 3."""
+        flow, state = self.flow(pair.source, pair.target)
+        return exact_warp(pair.source.image, self.parsing(pair.source) > 0, flow, state)
 
     def _hands(self, photo: Photo, parsing: NDArray[np.uint8]) -> Mask:
         rows, columns = np.nonzero((parsing == _CLASS["left_arm"]) | (parsing == _CLASS["right_arm"]))

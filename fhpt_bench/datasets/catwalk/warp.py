@@ -6,24 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from fhpt_bench.datasets.catwalk.dataset import Catwalk
-from fhpt_bench.types import Image, Mask, Pair
+from fhpt_bench.types import Image, Mask
 
 
-def exact_warp(data: Catwalk, pair: Pair) -> Image:
-    """The source warped by the flow (bilinear); person pixels the source does not show take the nearest visible pixel's colour.
+def exact_warp(source: Image, person: Mask, flow: NDArray[np.float32], state: NDArray[np.uint8]) -> Image:
+    """The source warped by ``flow`` (bilinear); person pixels it does not show take the nearest visible pixel's colour.
 
-    The background is white. Where nothing of the person is visible, the person gets the source person's mean colour. H x W x 3.
+    person: the source's person pixels. flow, state: as ``Catwalk.flow`` gives them. The background is white. Where nothing of the
+    person is visible, the person gets the source person's mean colour. H x W x 3.
     """
-    flow, state = data.flow(pair.source, pair.target)
     out = np.full((*state.shape, 3), 255, np.uint8)
-    seen = state == 0
+    seen, holes = state == 0, state == 1
     if not seen.any():
-        out[state == 1] = pair.source.image[data.parsing(pair.source) > 0].mean(0).round().astype(np.uint8)
+        out[holes] = source[person].mean(0).round().astype(np.uint8) if person.any() else 255
         return out
-    out[seen] = _bilinear(pair.source.image, data.parsing(pair.source) > 0, flow[seen])
+    out[seen] = _bilinear(source, person, flow[seen])
     rows, columns = distance_transform_edt(~seen, return_distances=False, return_indices=True)
-    holes = state == 1
     out[holes] = out[rows[holes], columns[holes]]
     return out
 
