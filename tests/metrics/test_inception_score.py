@@ -1,0 +1,86 @@
+"""Inception Score: answers known by mathematics, torch-fidelity's number, the interval."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from fhpt_bench.errors import BenchError
+from fhpt_bench.metrics.inception_score import InceptionScore, split_scores
+from fhpt_bench.types import Batch, Context
+
+RNG = np.random.default_rng(0)
+
+
+def context_for(count: int, people: int = 4, seed: int = 0) -> Context:
+    ids = [f"pair{i:03d}" for i in range(count)]
+    return Context(ids, [f"p{i % people}" for i in range(count)], ids, ids, seed)
+
+
+def test_images_that_all_look_alike_score_one() -> None:
+    rows = np.tile(RNG.standard_normal(1008), (40, 1)).astype(np.float32)
+    mean, deviation = InceptionScore("is").summarise(rows, context_for(40))
+    assert mean.value == pytest.approx(1)
+    assert deviation.value == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("kinds", [2, 5])
+def test_sure_of_each_of_k_kinds_scores_k(kinds: int) -> None:
+    rows = np.full((40, 1008), -1000.0, np.float32)
+    rows[np.arange(40), np.arange(40) % kinds] = 1000
+    [mean, _] = InceptionScore("is", splits=1).summarise(rows, context_for(40))
+    assert mean.value == pytest.approx(kinds)
+
+
+def test_equals_torch_fidelity() -> None:
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torch_fidelity.metric_isc import isc_features_to_metric
+
+    rows = RNG.standard_normal((60, 1008)).astype(np.float32)
+    theirs = isc_features_to_metric(torch.from_numpy(rows), 10, shuffle=False)
+    logits = rows.astype(np.float64)
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    ours = split_scores(log_p, 10)
+    assert ours.mean() == pytest.approx(theirs["inception_score_mean"], rel=1e-6)
+    assert ours.std() == pytest.approx(theirs["inception_score_std"], rel=1e-4)
+
+
+def test_order_is_seeded_and_does_not_depend_on_how_pairs_come() -> None:
+    rows = RNG.standard_normal((40, 1008)).astype(np.float32) * 3
+    context = context_for(40)
+    value = InceptionScore("is").summarise(rows, context)[0].value
+    shuffle = RNG.permutation(40)
+    ids = [context.pair_ids[i] for i in shuffle]
+    moved = Context(ids, [context.people[i] for i in shuffle], ids, ids, 0)
+    assert InceptionScore("is").summarise(rows[shuffle], moved)[0].value == pytest.approx(value, rel=1e-12)
+    assert InceptionScore("is").summarise(rows, context_for(40, seed=1))[0].value != value
+
+
+def test_interval_and_too_few_images() -> None:
+    rows = RNG.standard_normal((40, 1008)).astype(np.float32) * 3
+    mean, deviation = InceptionScore("is").summarise(rows, context_for(40))
+    assert (mean.name, deviation.name) == ("is", "is/std")
+    assert (mean.better, deviation.better) == ("higher", "neither")
+    assert mean.low is not None
+    assert mean.high is not None
+    assert mean.low < mean.value < mean.high
+    few = InceptionScore("is").summarise(rows[:5], context_for(5))
+    assert [score.value for score in few] == [None, None]
+    assert "5 images cannot be split in 10" in few[0].unavailable
+
+
+def test_rows_are_the_logits_of_generated_images() -> None:
+    metric = InceptionScore("is")
+    [need] = metric.needs
+    assert need.of == ("generated",)
+    logits = RNG.standard_normal((2, 1008)).astype(np.float32)
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    batch = Batch(["a", "b"], images, images, images, {}, {(need.feature, "generated"): logits})
+    np.testing.assert_array_equal(metric.measure(batch), logits)
+    with pytest.raises(BenchError, match="splits"):
+        InceptionScore("is", splits=0)
