@@ -162,17 +162,21 @@ def _box(photo: Photograph) -> tuple[float, float, float, float] | None:
     return float(xs.min()) - 0.5, float(ys.min()) - 0.5, float(xs.max()) + 0.5, float(ys.max()) + 0.5
 
 
-def flow(source: Photograph, target: Photograph, tolerance: float = 0.01) -> tuple[Floats, NDArray[np.uint8]]:
+def flow(
+    source: Photograph, target: Photograph, tolerance: float = 0.01
+) -> tuple[Floats, NDArray[np.uint8]]:
     """The renderer's own flow: for each target pixel, where its surface point lies in the source; 0 visible, 1 not, 2 background.
 
-    The target's triangle and barycentric weights, put through the source's vertices and camera; visible where the source's depth
-    there is the point's, within ``tolerance`` metres.
+    The target's triangle and barycentric weights, put through the source's vertices and camera; visible where one of the four
+    source pixels round it is not more than ``tolerance`` metres nearer to the camera than the point.
     """
     points = _interpolate(target, source.posed).reshape(-1, 3)
     xy, near = source.camera.project(points)
-    inside, x, y = _inside(xy)
-    seen = source.hits.nearness[y, x]
-    free = inside & (seen > 0) & (1 / np.maximum(seen, 1e-9) > 1 / near - tolerance)
+    inside, _, _ = _inside(xy)
+    corner, free = np.floor(xy).astype(np.int64), np.zeros(len(xy), bool)
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        seen = source.hits.nearness[np.clip(corner[:, 1] + dy, 0, HEIGHT - 1), np.clip(corner[:, 0] + dx, 0, WIDTH - 1)]
+        free |= inside & (seen > 0) & (1 / np.maximum(seen, 1e-9) > 1 / near - tolerance)
     shown = target.hits.triangle >= 0
     state = np.where(shown, np.where(free.reshape(shown.shape), 0, 1), 2).astype(np.uint8)
     return np.where(shown[..., None], xy.reshape(*shown.shape, 2), -1).astype(np.float32), state

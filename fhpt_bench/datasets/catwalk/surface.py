@@ -147,7 +147,8 @@ def match(source: Surface, target: Surface, person: Mask) -> tuple[Floats, NDArr
     step, rest = _refine(off, along[nearest], down[nearest], 0.75 * source.step)
     same = _LAYERS[parts] == _LAYERS[source.parts[source.parts > 0]][nearest]
     pixel = np.sqrt(np.maximum((along[nearest] ** 2).sum(1), (down[nearest] ** 2).sum(1)))
-    seen = same & (parts > 0) & (rest < np.clip(1.0 * pixel * source.step, 0.006, 0.03))
+    # Seen where the point is within half a sample of one that shows; more would count points just behind an edge.
+    seen = same & (parts > 0) & (rest < np.clip(0.5 * pixel * source.step, 0.005, 0.03))
     xy = at[nearest] + step
     flow[rows[same], columns[same]] = xy[same]
     state[rows[seen], columns[seen]] = 0
