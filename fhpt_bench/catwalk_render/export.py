@@ -33,7 +33,15 @@ SHIPPED_SEED = 2026
 SHIPPED_SPLITS = {"train": (96, 14), "val": (12, 2), "test": (32, 16)}
 """People and, of them, men. Train and val as in DeepFashion (about 15 / 85), test balanced."""
 OUTFITS, SHOTS = 2, 8
-_STYLES = {"long01": "long", "ponytail01": "ponytail", "Braid01": "braid", "afro01": "afro", "short01": "short", "short02": "short", "short04": "short"}
+_STYLES = {
+    "long01": "long",
+    "ponytail01": "ponytail",
+    "Braid01": "braid",
+    "afro01": "afro",
+    "short01": "short",
+    "short02": "short",
+    "short04": "short",
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,10 @@ def shots(outfit: Outfit) -> list[Shot]:
     free = [s for s in STANCES if s not in chosen]
     chosen.append(free[draw.integers(len(free))])
     framings = draw.choice(FRAMINGS, size=SHOTS, p=[0.4, 0.25, 0.35])
-    return [Shot(stance, str(framing), (*outfit.seed, 10 + i)) for i, (stance, framing) in enumerate(zip(chosen, framings, strict=True))]
+    return [
+        Shot(stance, str(framing), (*outfit.seed, 10 + i))
+        for i, (stance, framing) in enumerate(zip(chosen, framings, strict=True))
+    ]
 
 
 @lru_cache(1)
@@ -83,7 +94,9 @@ def render_person(job: Job) -> Path:
         notes["corners"][outfit.id] = np.round(part_corners(photo.figure).astype(np.float64), 4).tolist()
         notes["photos"][photo_id] = {"labels": labels(outfit, photo.shot), **_points(annotate(photo))}
         step, short = (1 if job.lossless else 2), photo_id.partition("-")[2]
-        coded = surface.encode(rest_positions(photo)[0], parts(photo), np.array(notes["corners"][outfit.id], np.float32))
+        coded = surface.encode(
+            rest_positions(photo)[0], parts(photo), np.array(notes["corners"][outfit.id], np.float32)
+        )
         members[f"{short}.webp"] = _webp(photo.image) if job.lossless else _webp(photo.image, quality=90)
         members[f"{short}.parsing.webp"] = _webp(np.repeat(photo.parsing[..., None], 3, 2))
         members[f"{short}.surface.webp"] = _webp(np.ascontiguousarray(coded[::step, ::step]))
@@ -145,7 +158,11 @@ def _webp(pixels: NDArray[np.uint8], quality: int = 0) -> bytes:
 
 
 def render(
-    assets: Path, folder: Path, rosters: Sequence[Sequence[Person]], workers: int = 1, told: Callable[[str], None] = lambda _: None
+    assets: Path,
+    folder: Path,
+    rosters: Sequence[Sequence[Person]],
+    workers: int = 1,
+    told: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Render every person of the rosters into ``folder`` and write pair lists and manifest; the data set's hash is returned.
 

@@ -41,7 +41,10 @@ def _lips() -> NDArray[np.int64]:
     shared = template()
     mine = (shared.faces < SKIN_VERTICES).all(1)
     uv = shared.uv[shared.face_uv[mine]]
-    on = mask[np.clip(((1 - uv[..., 1]) * 512).astype(int), 0, 511), np.clip((uv[..., 0] * 512).astype(int), 0, 511)] > 128
+    on = (
+        mask[np.clip(((1 - uv[..., 1]) * 512).astype(int), 0, 511), np.clip((uv[..., 0] * 512).astype(int), 0, 511)]
+        > 128
+    )
     return np.unique(shared.faces[mine][on])
 
 
@@ -75,7 +78,10 @@ def _midline(
         return v[front[np.argmin(np.where(inside, value, np.inf))]]
 
     top, nose = v[tip, 2], v[tip]
-    lips = {"mouth_top": pick(mouth[2], mouth[2] + 0.012, y), "mouth_bottom": pick(mouth[2] - 0.016, mouth[2] - 0.002, y)}
+    lips = {
+        "mouth_top": pick(mouth[2], mouth[2] + 0.012, y),
+        "mouth_bottom": pick(mouth[2] - 0.016, mouth[2] - 0.002, y),
+    }
     return lips | {
         "nose_tip": nose,
         "nose_base": pick(top - 0.02, top - 0.005, -y),
@@ -96,7 +102,13 @@ def _sides(
         def widest(
             height: float, band: float, most: float, behind: float, ahead: float = -9.0, sign: int = sign
         ) -> NDArray[np.float64]:
-            on = head & (np.abs(v[:, 2] - height) < band) & (v[:, 1] < behind) & (v[:, 1] > ahead) & (np.abs(v[:, 0]) < most)
+            on = (
+                head
+                & (np.abs(v[:, 2] - height) < band)
+                & (v[:, 1] < behind)
+                & (v[:, 1] > ahead)
+                & (np.abs(v[:, 0]) < most)
+            )
             index = np.flatnonzero(on)
             return v[index[np.argmax(v[index, 0] * sign)]]
 

@@ -57,7 +57,11 @@ def materials(outfit: Outfit, neck: float, textures: list[Texture], library: Lib
         if fabric.pattern in ("logo", "colour-block"):
             palette[i, 4, 2] += neck
     seed = int(outfit.top_fabric.palette[4, 1])
-    for name, values in {"top": (1.5, 0.20, seed % 97), "inner": (1.0, 0.1, seed % 83), "bottom": (1.3, 0.08, seed % 89)}.items():
+    for name, values in {
+        "top": (1.5, 0.20, seed % 97),
+        "inner": (1.0, 0.1, seed % 83),
+        "bottom": (1.3, 0.08, seed % 89),
+    }.items():
         bump[MATERIALS.index(name)] = values
     for name, pair in {"skin": (0.02, 14.0), "eyes": (0.5, 60.0), "hair": (0.06, 10.0), "shoes": (0.03, 12.0)}.items():
         sheen[MATERIALS.index(name)] = pair

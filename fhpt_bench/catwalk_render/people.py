@@ -21,9 +21,15 @@ HAIR_COLOURS: dict[str, tuple[int, int, int]] = {
 }  # fmt: skip
 
 LIPS = ((190, 70, 80), (205, 95, 95), (170, 40, 55), (200, 110, 100), (150, 60, 70))
-HAIR = {"women": ("long01", "ponytail01", "Braid01", "short04", "afro01"), "men": ("short01", "short02", "short04", "afro01")}
+HAIR = {
+    "women": ("long01", "ponytail01", "Braid01", "short04", "afro01"),
+    "men": ("short01", "short02", "short04", "afro01"),
+}
 """Hair that leaves both eyes free (bob01, bob02 and short03 do not)."""
-BROWS = {"women": ("eyebrow001", "eyebrow006", "eyebrow008", "eyebrow011"), "men": ("eyebrow004", "eyebrow008", "eyebrow001", "eyebrow009")}
+BROWS = {
+    "women": ("eyebrow001", "eyebrow006", "eyebrow008", "eyebrow011"),
+    "men": ("eyebrow004", "eyebrow008", "eyebrow001", "eyebrow009"),
+}
 """Brows that do not frown at rest."""
 
 _LIGHT, _DARK = "lightskinned", "darkskinned"

@@ -102,7 +102,9 @@ def _nod(angles: Direction, weight: float) -> Matrix:
     return rotation((0, 0, 1), yaw) @ rotation((1, 0, 0), pitch) @ rotation((0, 1, 0), roll)
 
 
-def _arm(turns: dict[str, Matrix], side: str, sign: int, rest: tuple[Matrix, Matrix], aims: tuple[Matrix, Matrix]) -> None:
+def _arm(
+    turns: dict[str, Matrix], side: str, sign: int, rest: tuple[Matrix, Matrix], aims: tuple[Matrix, Matrix]
+) -> None:
     """Point upper arm and forearm; part of raising an arm goes to the collar bone."""
     raised = aims[0][2] - rest[0][2] / np.linalg.norm(rest[0])
     collar = rotation((0, 1, 0), -sign * float(np.clip(raised, -0.3, 1.4)) * 14)
@@ -116,7 +118,9 @@ def _curl(heads: Matrix, degrees: float) -> dict[str, Matrix]:
     """Bend the fingers towards the palm."""
     bones, turns = template().bones, {}
     for side in "LR":
-        wrist, index, little, knuckle = (heads[bones[f"{b}.{side}"]] for b in ("wrist", "finger2-1", "finger5-1", "finger2-2"))
+        wrist, index, little, knuckle = (
+            heads[bones[f"{b}.{side}"]] for b in ("wrist", "finger2-1", "finger5-1", "finger2-2")
+        )
         palm = np.cross(index - wrist, little - wrist) * (1 if side == "L" else -1)
         for finger in range(2, 6):
             first, second = heads[bones[f"finger{finger}-1.{side}"]], heads[bones[f"finger{finger}-2.{side}"]]
@@ -189,9 +193,13 @@ class _Chest:
         out = points - a[:3]
         out = out - (out @ along)[:, None] * along
         self.points = np.concatenate([self.points, points])
-        self.outward = np.concatenate([self.outward, (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)).astype(np.float32)])
+        self.outward = np.concatenate(
+            [self.outward, (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)).astype(np.float32)]
+        )
 
 
 def _fore(side: str) -> tuple[str, ...]:
     names: Mapping[str, int] = template().bones
-    return tuple(n for n in names if n.startswith(("lowerarm", "wrist", "finger", "metacarpal")) and n.endswith(f".{side}"))
+    return tuple(
+        n for n in names if n.startswith(("lowerarm", "wrist", "finger", "metacarpal")) and n.endswith(f".{side}")
+    )

@@ -27,7 +27,14 @@ class Hits:
 
 
 def rasterise(
-    points: Floats, nearness: Floats, faces: Ints, uv: Floats, layer: Ints, alpha: NDArray[np.uint8], size: tuple[int, int], dither: bool
+    points: Floats,
+    nearness: Floats,
+    faces: Ints,
+    uv: Floats,
+    layer: Ints,
+    alpha: NDArray[np.uint8],
+    size: tuple[int, int],
+    dither: bool,
 ) -> Hits:
     """Draw triangles into a z-buffer of ``size`` (height, width).
 
@@ -57,7 +64,14 @@ def _opaque(uv, p0, p1, p2, alpha, x, y, f, dither):
 def _draw(points, nearness, faces, uv, layer, alpha, height, width, dither, triangle, first, second, near):
     for f in range(faces.shape[0]):
         i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-        x0, y0, x1, y1, x2, y2 = points[i0, 0], points[i0, 1], points[i1, 0], points[i1, 1], points[i2, 0], points[i2, 1]
+        x0, y0, x1, y1, x2, y2 = (
+            points[i0, 0],
+            points[i0, 1],
+            points[i1, 0],
+            points[i1, 1],
+            points[i2, 0],
+            points[i2, 1],
+        )
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
         if area == 0.0:
             continue
@@ -93,7 +107,14 @@ def depth(points, z, faces, size, out):
     out[:] = -1e9
     for f in range(faces.shape[0]):
         i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
-        x0, y0, x1, y1, x2, y2 = points[i0, 0], points[i0, 1], points[i1, 0], points[i1, 1], points[i2, 0], points[i2, 1]
+        x0, y0, x1, y1, x2, y2 = (
+            points[i0, 0],
+            points[i0, 1],
+            points[i1, 0],
+            points[i1, 1],
+            points[i2, 0],
+            points[i2, 1],
+        )
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
         if area == 0.0:
             continue
@@ -117,5 +138,7 @@ def normals(vertices: Floats, faces: Ints) -> Floats:
     """Unit vertex normals, weighted by area."""
     a, b, c = (vertices[faces[:, k]].astype(np.float64) for k in range(3))
     face = np.cross(b - a, c - a)
-    out = np.stack([sum(np.bincount(faces[:, k], face[:, i], minlength=len(vertices)) for k in range(3)) for i in range(3)], 1)
+    out = np.stack(
+        [sum(np.bincount(faces[:, k], face[:, i], minlength=len(vertices)) for k in range(3)) for i in range(3)], 1
+    )
     return (out / np.maximum(np.sqrt((out * out).sum(1, keepdims=True)), 1e-12)).astype(np.float32)

@@ -50,7 +50,9 @@ def _folds(u, v, seed, strength):
     """Low-frequency creases across the cloth, as a factor of brightness."""
     wu = u + 0.03 * noise(u * 12 + 5, v * 9 + seed, 11)
     wv = v + 0.04 * noise(u * 7, v * 11 + 9, 12)
-    height = 0.6 * noise(wu * 34 + wv * 16, wv * 15 - wu * 9, seed) + 0.4 * noise(wu * 60 - wv * 30, wv * 24 + wu * 18, seed + 1)
+    height = 0.6 * noise(wu * 34 + wv * 16, wv * 15 - wu * 9, seed) + 0.4 * noise(
+        wu * 60 - wv * 30, wv * 24 + wu * 18, seed + 1
+    )
     return 1.0 + strength * (height - 0.5)
 
 

@@ -22,8 +22,19 @@ PALETTE: dict[str, tuple[int, int, int]] = {
     "green": (40, 110, 72), "burgundy": (96, 24, 42), "teal": (30, 120, 128), "lilac": (180, 160, 212), "brown": (100, 66, 44),
     "cream": (244, 234, 208),
 }  # fmt: skip
-DENIM: dict[str, tuple[int, int, int]] = {"mid blue": (66, 88, 128), "navy": (44, 56, 92), "light blue": (110, 140, 180), "black": (40, 40, 46)}
-JACKETS: dict[str, tuple[int, int, int]] = {"black": (44, 44, 48), "navy": (38, 46, 78), "grey": (104, 106, 110), "brown": (92, 68, 52), "olive": (84, 88, 60)}
+DENIM: dict[str, tuple[int, int, int]] = {
+    "mid blue": (66, 88, 128),
+    "navy": (44, 56, 92),
+    "light blue": (110, 140, 180),
+    "black": (40, 40, 46),
+}
+JACKETS: dict[str, tuple[int, int, int]] = {
+    "black": (44, 44, 48),
+    "navy": (38, 46, 78),
+    "grey": (104, 106, 110),
+    "brown": (92, 68, 52),
+    "olive": (84, 88, 60),
+}
 
 
 @dataclass(frozen=True)
@@ -115,9 +126,18 @@ def outfit(person: Person, index: int) -> Outfit:
     )  # fmt: skip
 
 
-def _make(draw: np.random.Generator, pattern: str, names: list[str], scale: float, threshold: float, table: dict[str, tuple[int, int, int]] = PALETTE) -> Fabric:
+def _make(
+    draw: np.random.Generator,
+    pattern: str,
+    names: list[str],
+    scale: float,
+    threshold: float,
+    table: dict[str, tuple[int, int, int]] = PALETTE,
+) -> Fabric:
     colours = [colour(table[name]) for name in names]
-    rows = [colours[i % len(colours)] for i in range(4)] + [np.array([scale, draw.integers(1, 999), threshold], np.float32)]
+    rows = [colours[i % len(colours)] for i in range(4)] + [
+        np.array([scale, draw.integers(1, 999), threshold], np.float32)
+    ]
     used = {"plain": 1, "denim": 1, "floral": 4, "camouflage": 4}.get(pattern, 2)
     return Fabric(pattern, tuple(names[:used]), np.array(rows, np.float32))
 
@@ -140,8 +160,12 @@ def _bottom(draw: np.random.Generator, kind: str, test: bool) -> Fabric:
         name = list(DENIM)[draw.integers(len(DENIM))]
         return _make(draw, "denim", [name], 0.05, -0.05, DENIM)
     if kind == "skirt":
-        pattern = _pick(draw, {"plain": 0.3, "melange": 0.14, "checks": 0.16, "v-stripes": 0.14, "floral": 0.14, "dots": 0.12}, test)
-        return _make(draw, pattern, _colours(draw), {"floral": 0.06, "v-stripes": 0.03, "dots": 0.04}.get(pattern, 0.05), 0.3)
+        pattern = _pick(
+            draw, {"plain": 0.3, "melange": 0.14, "checks": 0.16, "v-stripes": 0.14, "floral": 0.14, "dots": 0.12}, test
+        )
+        return _make(
+            draw, pattern, _colours(draw), {"floral": 0.06, "v-stripes": 0.03, "dots": 0.04}.get(pattern, 0.05), 0.3
+        )
     return _make(draw, _pick(draw, {"plain": 0.7, "melange": 0.3}, test), _colours(draw), 0.05, 0.4)
 
 

@@ -25,7 +25,9 @@ def verified(path: Path, sha256: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise BenchError(f"a file of the data set cannot be read: {error.strerror}", where=path, fix="reinstall the package") from error
+        raise BenchError(
+            f"a file of the data set cannot be read: {error.strerror}", where=path, fix="reinstall the package"
+        ) from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise BenchError("a file of the data set is not the one in the manifest (sha256 differs)", where=path, fix=_FIX)
     return data

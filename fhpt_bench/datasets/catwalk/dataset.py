@@ -60,7 +60,9 @@ class Catwalk:
             data = path.read_bytes()
             manifest: dict[str, Any] = json.loads(data)
         except (OSError, ValueError) as error:
-            raise BenchError("no readable manifest of a Catwalk data set", where=path, fix="reinstall the package, or check --root") from error
+            raise BenchError(
+                "no readable manifest of a Catwalk data set", where=path, fix="reinstall the package, or check --root"
+            ) from error
         self.sha256 = hashlib.sha256(data).hexdigest()
         return manifest
 
@@ -69,7 +71,9 @@ class Catwalk:
         self._notes: dict[str, Any] = {}
         names = sorted(n for n in self._files if n.startswith(f"{self.split}/"))
         if not names:
-            raise BenchError(f"this data set has no {self.split} people", where=self.root, fix="render that split, or choose another")
+            raise BenchError(
+                f"this data set has no {self.split} people", where=self.root, fix="render that split, or choose another"
+            )
         for name in names:
             archive = Archive(self.root / name, self._files[name])
             notes = archive.annotations()
@@ -114,7 +118,9 @@ class Catwalk:
         Raises BenchError where the two show different outfits.
         """
         if source.labels["outfit"] != target.labels["outfit"]:
-            raise BenchError(f"no flow between two outfits ({source.id}, {target.id})", fix="choose photographs of one outfit")
+            raise BenchError(
+                f"no flow between two outfits ({source.id}, {target.id})", fix="choose photographs of one outfit"
+            )
         return match(self.surface(source), self.surface(target), self.parsing(target) > 0)
 
     def regions(self, pair: Pair) -> dict[str, Mask]:

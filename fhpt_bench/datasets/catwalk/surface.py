@@ -79,7 +79,10 @@ class Surface:
     def at_pixels(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[Floats, NDArray[np.uint8]]:
         """Points (n x 3) and parts (n) at full-resolution pixels; part 0 where the nearest sample is background."""
         h, w = self.parts.shape
-        r, c = np.minimum((rows + self.step // 2) // self.step, h - 1), np.minimum((columns + self.step // 2) // self.step, w - 1)
+        r, c = (
+            np.minimum((rows + self.step // 2) // self.step, h - 1),
+            np.minimum((columns + self.step // 2) // self.step, w - 1),
+        )
         parts = self.parts[r, c]
         order = np.cumsum(self.parts.ravel() > 0).reshape(h, w) - 1
         at, value, along, down = self.planes
