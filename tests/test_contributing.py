@@ -34,7 +34,7 @@ def test_there_is_an_example_of_each_kind():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command(command: str, folder: Path, weights_cache: Path):
+def test_command(command: str, folder: Path):
     program, *arguments = shlex.split(command)
     assert program == "fhpt-bench"
     done = subprocess.run(

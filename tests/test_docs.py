@@ -20,7 +20,7 @@ def blocks(page: Path, kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
 
 
-def test_usage_runs_from_top_to_bottom(tmp_path: Path, weights_cache: Path):
+def test_usage_runs_from_top_to_bottom(tmp_path: Path):
     commands = [line[2:] for block in blocks(ROOT / "docs" / "usage.md", "console") for line in block.splitlines()]
     assert len(commands) > 10
     for command in commands:
@@ -34,7 +34,7 @@ def test_usage_runs_from_top_to_bottom(tmp_path: Path, weights_cache: Path):
     assert len(list((tmp_path / "catwalk-few" / "images").iterdir())) >= 4
 
 
-def test_usage_python_runs(tmp_path: Path, weights_cache: Path):
+def test_usage_python_runs(tmp_path: Path):
     code = "\n".join(blocks(ROOT / "docs" / "usage.md", "python"))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
