@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,7 +13,7 @@ from fhpt_bench.leaderboard.view import Board, Cell, Column, Row, boards
 from fhpt_bench.record import Record
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
 
 NONE = "\u2014"
 """Stands where there is no value; the reason is printed below the table."""
@@ -65,29 +66,64 @@ def to_latex(records: Sequence[Record], *, everything: bool = False) -> str:
 
 
 def to_terminal(records: Sequence[Record], *, everything: bool = False) -> RenderableType:
-    """What ``rich.console.Console.print`` takes: one table a board, headline columns or every column."""
-    from rich import box
+    """What ``rich.console.Console.print`` takes: one table a board, headline columns or every column.
+
+    Columns that do not fit beside each other in the console go below, the models named again.
+    """
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     parts: list[RenderableType] = []
     for board in boards(records):
         chosen = _chosen(board, everything)
-        shown = Table(title=Text(board.title), title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+        notes = (Text(f"{NONE} {note}", style="dim") for note in reasons(board, chosen))
+        parts += [_Fitted(board, chosen), *notes]
+    return Group(*parts, Text(LEGEND, style="dim"))
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Tables of as many columns as the console is wide for."""
+
+    board: Board
+    chosen: tuple[int, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        names = max(len(" ".join((row.name, *row.marks))) for row in self.board.rows)
+        room = options.max_width - names - 9
+        block: list[int] = []
+        used = 0
+        for i in self.chosen:
+            cells = [part for row in self.board.rows for part in (row.cells[i].interval, f"{row.cells[i].text} \u2248")]
+            need = 3 + max(map(len, (*cells, *_heading(self.board.columns[i]))))
+            if block and used + need > room:
+                yield self._table(block, first=block[0] == self.chosen[0])
+                block, used = [], 0
+            block.append(i)
+            used += need
+        yield self._table(block, first=not block or block[0] == self.chosen[0])
+
+    def _table(self, block: Sequence[int], *, first: bool) -> RenderableType:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        title = Text(self.board.title) if first else None
+        shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
         shown.add_column("#", justify="right")
         shown.add_column("model", no_wrap=True)
-        for i in chosen:
-            column = board.columns[i]
-            lines = (f"{column.label} {column.arrow}", column.setting, column.region)
-            shown.add_column(Text("\n".join(filter(None, lines))), justify="right")
-        for row in board.rows:
+        for i in block:
+            shown.add_column(Text("\n".join(_heading(self.board.columns[i]))), justify="right")
+        for row in self.board.rows:
             name = Text(row.name, style="bold" if row.ranked else "italic dim")
             for mark in row.marks:
                 name.append(f" {mark}", style="yellow")
-            shown.add_row(_rank(row, chosen), name, *(_rich(row.cells[i]) for i in chosen))
-        parts += [shown, *(Text(f"{NONE} {note}", style="dim") for note in reasons(board, chosen))]
-    return Group(*parts, Text(LEGEND, style="dim"))
+            shown.add_row(_rank(row, self.chosen), name, *(_rich(row.cells[i]) for i in block))
+        return shown
+
+
+def _heading(column: Column) -> list[str]:
+    return [line for line in (f"{column.label} {column.arrow}".rstrip(), column.setting, column.region) if line]
 
 
 def reasons(board: Board, chosen: Iterable[int]) -> list[str]:

@@ -7,10 +7,11 @@ import re
 
 import numpy as np
 import pandas as pd
-from made_up_rows import make_record, make_scores
+import pytest
+from made_up_rows import HEADLINE, make_record, make_scores
 from rich.console import Console
 
-from fhpt_bench.leaderboard import table, to_csv, to_latex, to_markdown, to_terminal
+from fhpt_bench.leaderboard import table, to_csv, to_latex, to_markdown, to_terminal, view
 from fhpt_bench.leaderboard.view import decimals, number
 from fhpt_bench.record import Record
 from fhpt_bench.types import Score
@@ -77,6 +78,19 @@ def test_terminal_shows_ranks_intervals_and_reasons(records: list[Record]) -> No
     assert "truth oracle" in text
     assert "[red]not markup[/red]" in text
     assert "no finite PSNR: truth (psnr)" in text
+
+
+@pytest.mark.parametrize("width", [60, 100, 400])
+def test_terminal_columns_go_below_where_the_console_is_narrow(records: list[Record], width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), record=True, highlight=False)
+    console.print(to_terminal(records))
+    text = console.export_text()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    for name in HEADLINE:
+        score = records[0].score(name)
+        places = view.decimals([r.score(name) for r in records if r.model.kind == "model"])
+        assert f"[{number(score.low, places)}, {number(score.high, places)}]" in text  # whole, on one line
+    assert text.count("exact-warp oracle") == {60: 6, 100: 2, 400: 1}[width]
 
 
 def test_rows_of_different_data_are_in_different_tables(records: list[Record]) -> None:
