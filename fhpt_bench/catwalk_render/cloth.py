@@ -1,4 +1,5 @@
-"""Where each corner of a garment's triangles lies on the cloth: cylinders unrolled round torso, legs and arms, in metres."""
+"""Where each corner of a garment's triangles lies on the cloth: cylinders unrolled round torso, legs and arms, in
+metres."""
 
 from __future__ import annotations
 
@@ -7,7 +8,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from fhpt_bench.catwalk_render.body import ARM, Body, Floats, Ints, share, template
-
 
 TORSO, LEG, SLEEVE, SKIRT = 0.135, 0.075, 0.055, 0.15
 """Radii of the cylinders."""
@@ -43,8 +43,9 @@ def unroll(kind: str, vertices: Floats, normal: Floats, weights: csr_matrix, fac
 
 
 def _yoke(round_: NDArray[np.float32], corners: NDArray[np.float64], middle: float, body: Body) -> NDArray[np.float64]:
-    """Above the armpits the torso narrows: go over from metres round the cylinder to the same cylinder seen from the front
-    (front panel) or from the back (back panel), so that stripes run up to the collar instead of fanning out at it."""
+    """Above the armpits the torso narrows: go over from metres round the cylinder to the same cylinder seen from the
+    front (front panel) or from the back (back panel), so that stripes run up to the collar instead of fanning out at
+    it."""
     armpit = float(body.heads[template().bones["upperarm01.L"]][2]) - 0.10
     flat = TORSO * np.arcsin(np.clip(corners[..., 0] / TORSO, -1, 1))
     back = corners[..., 1].mean(1, keepdims=True) > middle

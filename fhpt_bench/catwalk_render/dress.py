@@ -138,7 +138,8 @@ def _whole(
     count = len(asset.faces)
     return Piece(
         _constant(material, count), asset.fit(body.vertices), asset.weights(), asset.faces, asset.face_uv, [texture],
-        np.zeros(count, np.int64), np.full(count, CLASS[parsing]), np.full(count, PART[part]), asset.faces, casts=False, thin=thin,
+        np.zeros(count, np.int64), np.full(count, CLASS[parsing]), np.full(count, PART[part]), asset.faces,
+        casts=False, thin=thin,
     )  # fmt: skip
 
 
@@ -284,7 +285,8 @@ def _shoes(outfit: Outfit, body: Body, library: Library, hidden: NDArray[np.bool
     texture = Texture(library.path("clothes", outfit.shoes, "_diffuse"))
     return Piece(
         _constant("shoes", count), vertices, asset.weights(), asset.faces[kept], asset.face_uv[kept], [texture],
-        np.zeros(count, np.int64), np.where(sock[kept], CLASS["socks"], CLASS["left_shoe"] + side), PART["left_shoe"] + side, asset.faces,
+        np.zeros(count, np.int64), np.where(sock[kept], CLASS["socks"], CLASS["left_shoe"] + side),
+        PART["left_shoe"] + side, asset.faces,
     )  # fmt: skip
 
 
@@ -320,7 +322,8 @@ def _merge(outfit: Outfit, body: Body, pieces: list[Piece], library: Library) ->
         faces=merged, uv=np.concatenate([p.uv for p in pieces]).astype(np.float32), cloth=np.concatenate(cloth),
         material=material, layer=layer_, cuts=np.where(looks.holes[layer_], layer_, -1),
         parsing=np.concatenate([p.parsing for p in pieces]), part=np.concatenate([p.part for p in pieces]),
-        casters=merged[casts], thin=np.concatenate([np.full(len(u), int(p.thin)) for p, u in zip(pieces, used, strict=True)]),
+        casters=merged[casts], thin=np.concatenate([np.full(len(u), int(p.thin)) for p, u in zip(pieces, used,
+        strict=True)]),
         wrap=wrap.astype(np.float32), looks=looks,
     )  # fmt: skip
 

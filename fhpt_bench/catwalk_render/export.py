@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from fhpt_bench import paths
-from fhpt_bench.catwalk_render import people, wardrobe
+from fhpt_bench.catwalk_render import wardrobe
 from fhpt_bench.catwalk_render.annotate import Points, annotate, parts, rest_positions
 from fhpt_bench.catwalk_render.assets import Library
 from fhpt_bench.catwalk_render.dress import Figure, dress
@@ -125,7 +125,8 @@ def labels(outfit: Outfit, shot: Shot) -> dict[str, str]:
     person = outfit.person
     view = next(name for name, stances in VIEWS.items() if shot.stance in stances)
     return {
-        "split": person.split, "person": person.id, "outfit": outfit.id, "item": f"item-{outfit.id}", "view": view, "stance": shot.stance,
+        "split": person.split, "person": person.id, "outfit": outfit.id, "item": f"item-{outfit.id}", "view": view,
+        "stance": shot.stance,
         "framing": shot.framing, "gender": person.gender, "skin_tone": person.skin_tone, "top": outfit.top.type,
         "bottom": outfit.bottom.type, "shoes": outfit.shoes, "top_colour": outfit.top_fabric.colours[0],
         "top_colours": "/".join(outfit.top_fabric.colours), "bottom_colour": outfit.bottom_fabric.colours[0],
@@ -136,7 +137,8 @@ def labels(outfit: Outfit, shot: Shot) -> dict[str, str]:
 
 def _points(points: Points) -> dict[str, Any]:
     def rounded(xy: NDArray[np.float32]) -> list[Any]:
-        return np.round(xy.astype(np.float64), 1).tolist()
+        found: list[Any] = np.round(xy.astype(np.float64), 1).tolist()
+        return found
 
     return {
         "body": rounded(points.body), "body_visible": points.body_visible.tolist(),
@@ -164,9 +166,11 @@ def render(
     workers: int = 1,
     told: Callable[[str], None] = lambda _: None,
 ) -> str:
-    """Render every person of the rosters into ``folder`` and write pair lists and manifest; the data set's hash is returned.
+    """Render every person of the rosters into ``folder`` and write pair lists and manifest; the data set's hash is
+    returned.
 
-    A person whose zip exists is not rendered again, so that a killed run goes on. ``told`` hears of each finished person.
+    A person whose zip exists is not rendered again, so that a killed run goes on. ``told`` hears of each finished
+    person.
     """
     from fhpt_bench.datasets.catwalk import pairs
 

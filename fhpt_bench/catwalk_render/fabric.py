@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from fhpt_bench.catwalk_render.body import Array
+
 
 @njit(cache=True, nogil=True)
-def lattice(x, y, seed):
+def lattice(x: int, y: int, seed: int) -> float:
     """A pseudo-random value 0..1 of an integer point."""
     a = (x * 374761393 + y * 668265263 + seed * 1274126177) & 0xFFFFFFFF
     a = ((a ^ (a >> 13)) * 1274126177) & 0xFFFFFFFF
@@ -15,7 +17,7 @@ def lattice(x, y, seed):
 
 
 @njit(cache=True, nogil=True)
-def noise(x, y, seed):
+def noise(x: float, y: float, seed: int) -> float:
     """Smooth value noise 0..1 with unit lattice."""
     ix = int(np.floor(x))
     iy = int(np.floor(y))
@@ -29,7 +31,7 @@ def noise(x, y, seed):
 
 
 @njit(cache=True, nogil=True)
-def _flower(u, v, seed):
+def _flower(u: float, v: float, seed: int) -> int:
     """Which of four colours: ground, two petal colours, heart."""
     cu = int(np.floor(u))
     cv = int(np.floor(v))
@@ -51,7 +53,7 @@ def _flower(u, v, seed):
 
 
 @njit(cache=True, nogil=True)
-def _camouflage(u, v, seed):
+def _camouflage(u: float, v: float, seed: int) -> int:
     n = noise(u, v, seed) + 0.5 * noise(2 * u, 2 * v, seed + 1)
     if n > 1.0:
         return 3
@@ -61,7 +63,7 @@ def _camouflage(u, v, seed):
 
 
 @njit(cache=True, nogil=True)
-def _logo(u, height, front, threshold, seed):
+def _logo(u: float, height: float, front: float, threshold: float, seed: int) -> float:
     """How much of the second colour: a round badge on the chest, only where the cloth faces forwards."""
     if front <= 0.3:
         return 0.0
@@ -76,41 +78,44 @@ def _logo(u, height, front, threshold, seed):
 
 
 @njit(cache=True, nogil=True)
-def _mix(kind, u, v, front, height, scale, threshold, seed):
+def _mix(
+    kind: int, u: float, v: float, front: float, height: float, scale: float, threshold: float, seed: int
+) -> float:
     """Share of the second colour in two-coloured patterns."""
     fu = u / scale - np.floor(u / scale)
     fv = v / scale - np.floor(v / scale)
+    share = 0.0
     if kind == 1:
-        return 1.0 if fv < threshold else 0.0
-    if kind == 2:
-        return 1.0 if fu < threshold else 0.0
-    if kind == 3:
-        return 0.5 * ((1.0 if fu < 0.5 else 0.0) + (1.0 if fv < 0.5 else 0.0))
-    if kind == 4:
+        share = 1.0 if fv < threshold else 0.0
+    elif kind == 2:
+        share = 1.0 if fu < threshold else 0.0
+    elif kind == 3:
+        share = 0.5 * ((1.0 if fu < 0.5 else 0.0) + (1.0 if fv < 0.5 else 0.0))
+    elif kind == 4:
         row = np.floor(v / scale)
         shifted = u / scale + 0.5 * (int(row) & 1)
         du = shifted - np.floor(shifted) - 0.5
         dv = fv - 0.5
-        return 1.0 if du * du + dv * dv < threshold * threshold else 0.0
-    if kind == 7:
-        return 1.0 if height > threshold else 0.0
-    if kind == 8:
-        return _logo(u, height, front, threshold, seed)
-    if kind == 9:
-        return 0.75 * lattice(int(u * 700), int(v * 350), seed) + 0.12 * noise(u * 90, v * 20, seed)
-    return 0.0
+        share = 1.0 if du * du + dv * dv < threshold * threshold else 0.0
+    elif kind == 7:
+        share = 1.0 if height > threshold else 0.0
+    elif kind == 8:
+        share = _logo(u, height, front, threshold, seed)
+    elif kind == 9:
+        share = 0.75 * lattice(int(u * 700), int(v * 350), seed) + 0.12 * noise(u * 90, v * 20, seed)
+    return share
 
 
 @njit(cache=True, nogil=True)
-def pattern(kind, u, v, palette, out, front, height):
+def pattern(kind: int, u: float, v: float, palette: Array, out: Array, front: float, height: float) -> None:
     """Write the linear colour of the cloth into ``out``.
 
-    kind: index in ``wardrobe.PATTERNS``; u, v: metres along the cloth; palette: 5 x 3, four colours and (scale, seed, threshold);
-    front: 1 where the cloth faces forwards, -1 backwards; height: metres above the pelvis in the rest pose.
+    kind: index in ``wardrobe.PATTERNS``; u, v: metres along the cloth; palette: 5 x 3, four colours and (scale, seed,
+    threshold); front: 1 where the cloth faces forwards, -1 backwards; height: metres above the pelvis in the rest pose.
     """
     scale = palette[4, 0]
     seed = int(palette[4, 1])
-    if kind == 5 or kind == 10:
+    if kind in (5, 10):
         which = _flower(u / scale, v / scale, seed) if kind == 5 else _camouflage(u / scale, v / scale, seed)
         for c in range(3):
             out[c] = palette[which, c]

@@ -1,4 +1,5 @@
-"""Face points as vertices of the mesh, found once by geometry on the average face: no landmark predictor had a say in them."""
+"""Face points as vertices of the mesh, found once by geometry on the average face: no landmark predictor had a say in
+them."""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ def _midline(
 
     def pick(low: float, high: float, value: NDArray[np.float64]) -> NDArray[np.float64]:
         inside = (z > low) & (z < high)
-        return v[front[np.argmin(np.where(inside, value, np.inf))]]
+        return np.asarray(v[front[np.argmin(np.where(inside, value, np.inf))]])
 
     top, nose = v[tip, 2], v[tip]
     lips = {
@@ -110,7 +111,7 @@ def _sides(
                 & (np.abs(v[:, 0]) < most)
             )
             index = np.flatnonzero(on)
-            return v[index[np.argmax(v[index, 0] * sign)]]
+            return np.asarray(v[index[np.argmax(v[index, 0] * sign)]])
 
         out[f"{name}_nostril"] = widest(tip[2] - 0.006, 0.004, 0.022, tip[1] + 0.024)
         for level, share in (("_upper", -0.25), ("", 0.25), ("_lower", 0.7)):

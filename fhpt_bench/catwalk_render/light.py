@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from fhpt_bench.catwalk_render.body import Floats, Ints
+from fhpt_bench.catwalk_render.body import Array, Floats, Ints
 from fhpt_bench.catwalk_render.raster import depth
 
 COUNT = 48
@@ -27,7 +27,8 @@ _FILL = _unit(0.75, -0.6, 0.2)
 
 
 def _lights() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Directions spread evenly over the sphere, brighter near key and fill; a plane that faces the camera gets about 1."""
+    """Directions spread evenly over the sphere, brighter near key and fill; a plane that faces the camera gets about
+    1."""
     i = np.arange(COUNT) + 0.5
     polar, turn = np.arccos(1 - 2 * i / COUNT), np.pi * (1 + 5**0.5) * i
     towards = np.stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)], 1)
@@ -41,7 +42,8 @@ TOWARDS, POWER = _lights()
 
 
 def irradiance(vertices: Floats, normal: Floats, casters: Ints, wrap: Floats, thin: NDArray[np.int64]) -> Floats:
-    """V x 3 light received. wrap: V x 3, how far light creeps round the edge by channel (skin); thin: 1 for two-sided sheets (hair)."""
+    """V x 3 light received. wrap: V x 3, how far light creeps round the edge by channel (skin); thin: 1 for two-sided
+    sheets (hair)."""
     out = np.zeros((len(vertices), 3), np.float32)
     grid = np.empty((RESOLUTION, RESOLUTION), np.float32)
     for towards, power in zip(TOWARDS, POWER, strict=True):
@@ -58,7 +60,10 @@ def irradiance(vertices: Floats, normal: Floats, casters: Ints, wrap: Floats, th
 
 
 @njit(cache=True, nogil=True)
-def _gather(points, z, normal, grid, towards, power, wrap, bias, out, thin):
+def _gather(
+    points: Array, z: Array, normal: Array, grid: Array, towards: Array, power: Array, wrap: Array, bias: float,
+    out: Array, thin: Array,
+) -> None:  # fmt: skip
     size = grid.shape[0]
     for i in range(points.shape[0]):
         facing = normal[i, 0] * towards[0] + normal[i, 1] * towards[1] + normal[i, 2] * towards[2]

@@ -45,7 +45,8 @@ class Materials:
 
 
 def materials(outfit: Outfit, neck: float, textures: list[Texture], library: Library) -> Materials:
-    """Look up and recolour every layer, set every material. ``neck``: its height in the rest pose, where prints hang from."""
+    """Look up and recolour every layer, set every material. ``neck``: its height in the rest pose, where prints hang
+    from."""
     layers = [_layer(outfit, t, library) for t in textures]
     relief = [library.relief(t.normal) if t.normal else np.zeros((TEXTURE, TEXTURE, 2), np.float32) for t in textures]
     count = len(MATERIALS)

@@ -1,4 +1,5 @@
-"""Who is photographed: invented people, drawn by seed. Nobody real was scanned and nobody is drawn to look like anyone."""
+"""Who is photographed: invented people, drawn by seed. Nobody real was scanned and nobody is drawn to look like
+anyone."""
 
 from __future__ import annotations
 
@@ -11,12 +12,15 @@ from fhpt_bench.catwalk_render import body
 SPLITS = ("train", "val", "test")
 
 SKIN_TONES: dict[str, tuple[int, int, int]] = {
-    "1": (222, 184, 163), "2": (206, 163, 137), "3": (185, 140, 111), "4": (153, 109, 83), "5": (119, 81, 61), "6": (90, 61, 48),
+    "1": (222, 184, 163), "2": (206, 163, 137), "3": (185, 140, 111), "4": (153, 109, 83), "5": (119, 81, 61),
+    "6": (90, 61, 48),
 }  # fmt: skip
-"""Skin tone label -> mean sRGB albedo of the skin, lightest first: a parameter of the rendering, not a claim about anyone."""
+"""Skin tone label -> mean sRGB albedo of the skin, lightest first: a parameter of the rendering, not a claim about
+anyone."""
 
 HAIR_COLOURS: dict[str, tuple[int, int, int]] = {
-    "black": (26, 22, 20), "darkbrown": (52, 34, 24), "brown": (92, 60, 38), "auburn": (120, 60, 34), "blond": (196, 158, 104),
+    "black": (26, 22, 20), "darkbrown": (52, 34, 24), "brown": (92, 60, 38), "auburn": (120, 60, 34), "blond": (196,
+    158, 104),
     "grey": (150, 148, 146),
 }  # fmt: skip
 
@@ -35,7 +39,8 @@ BROWS = {
 _LIGHT, _DARK = "lightskinned", "darkskinned"
 SKINS = {
     ("women", _LIGHT): (
-        "young_caucasian_female/young_lightskinned_female_diffuse", "young_caucasian_female/young_lightskinned_female_diffuse2",
+        "young_caucasian_female/young_lightskinned_female_diffuse",
+        "young_caucasian_female/young_lightskinned_female_diffuse2",
         "young_asian_female/young_lightskinned_female_diffuse3",
     ),
     ("men", _LIGHT): (
@@ -47,27 +52,37 @@ SKINS = {
 }  # fmt: skip
 
 _MIDLINE = (
-    "chin-jaw-drop-incr", "chin-height-incr", "chin-prominent-incr", "chin-bones-incr", "chin-width-incr", "chin-cleft-incr",
-    "eyebrows-trans-up", "forehead-temple-incr", "forehead-trans-forward", "forehead-scale-vert-incr", "forehead-nubian-incr",
-    "head-scale-vert-incr", "head-fat-incr", "head-scale-depth-incr", "head-scale-horiz-incr", "mouth-lowerlip-height-incr",
+    "chin-jaw-drop-incr", "chin-height-incr", "chin-prominent-incr", "chin-bones-incr", "chin-width-incr",
+    "chin-cleft-incr",
+    "eyebrows-trans-up", "forehead-temple-incr", "forehead-trans-forward", "forehead-scale-vert-incr",
+    "forehead-nubian-incr",
+    "head-scale-vert-incr", "head-fat-incr", "head-scale-depth-incr", "head-scale-horiz-incr",
+    "mouth-lowerlip-height-incr",
     "mouth-scale-horiz-incr", "mouth-lowerlip-volume-incr", "mouth-angles-up", "mouth-upperlip-volume-incr",
-    "mouth-upperlip-height-incr", "mouth-trans-up", "mouth-scale-vert-incr", "nose-curve-convex", "nose-scale-depth-incr",
+    "mouth-upperlip-height-incr", "mouth-trans-up", "mouth-scale-vert-incr", "nose-curve-convex",
+    "nose-scale-depth-incr",
     "nose-scale-vert-incr", "nose-point-width-incr", "nose-scale-horiz-incr", "nose-width1-incr", "nose-width2-incr",
-    "nose-width3-incr", "nose-trans-up", "nose-hump-incr", "nose-point-up", "nose-base-up", "nose-volume-incr", "nose-greek-incr",
+    "nose-width3-incr", "nose-trans-up", "nose-hump-incr", "nose-point-up", "nose-base-up", "nose-volume-incr",
+    "nose-greek-incr",
     "neck-scale-horiz-incr",
 )  # fmt: skip
 _PAIRED = (
     "cheek-trans-up", "cheek-volume-incr", "cheek-inner-incr", "cheek-bones-incr", "eye-corner1-up", "eye-height1-incr",
-    "eye-height2-incr", "eye-height3-incr", "eye-scale-incr", "eye-push1-out", "eye-eyefold-up", "eye-bag-incr", "eye-trans-up",
+    "eye-height2-incr", "eye-height3-incr", "eye-scale-incr", "eye-push1-out", "eye-eyefold-up", "eye-bag-incr",
+    "eye-trans-up",
     "eye-trans-out", "eye-corner2-up", "eye-epicanthus-out", "ear-scale-incr", "ear-wing-incr",
 )  # fmt: skip
 _MEAN = {
     "women": {
-        "chin-width-incr": -0.3, "chin-jaw-drop-incr": -0.3, "chin-prominent-incr": -0.2, "chin-bones-incr": -0.3, "chin-cleft-incr": -0.4,
+        "chin-width-incr": -0.3, "chin-jaw-drop-incr": -0.3, "chin-prominent-incr": -0.2, "chin-bones-incr": -0.3,
+        "chin-cleft-incr": -0.4,
         "nose-scale-horiz-incr": -0.25, "nose-volume-incr": -0.3, "nose-hump-incr": -0.4, "nose-point-width-incr": -0.2,
-        "nose-scale-depth-incr": -0.2, "nose-greek-incr": -0.3, "forehead-nubian-incr": -0.2, "head-scale-horiz-incr": -0.1,
-        "mouth-upperlip-volume-incr": 0.35, "mouth-lowerlip-volume-incr": 0.35, "mouth-angles-up": 0.3, "neck-scale-horiz-incr": -0.35,
-        "eye-scale-incr": 0.4, "eye-height2-incr": 0.25, "cheek-bones-incr": 0.25, "eye-bag-incr": -0.5, "eye-corner2-up": 0.3,
+        "nose-scale-depth-incr": -0.2, "nose-greek-incr": -0.3, "forehead-nubian-incr": -0.2,
+        "head-scale-horiz-incr": -0.1,
+        "mouth-upperlip-volume-incr": 0.35, "mouth-lowerlip-volume-incr": 0.35, "mouth-angles-up": 0.3,
+        "neck-scale-horiz-incr": -0.35,
+        "eye-scale-incr": 0.4, "eye-height2-incr": 0.25, "cheek-bones-incr": 0.25, "eye-bag-incr": -0.5,
+        "eye-corner2-up": 0.3,
         "eyebrows-trans-up": 0.4, "ear-scale-incr": -0.3, "ear-wing-incr": -0.3,
     },
     "men": {"mouth-angles-up": 0.25, "eye-bag-incr": -0.3, "eyebrows-trans-up": 0.2, "eye-scale-incr": 0.1},
@@ -127,7 +142,8 @@ def _draw(split: str, index: int, gender: str, tone: str, seed: tuple[int, ...])
         actions=_expression(draw),
         skin=skins[draw.integers(len(skins))],
         lips=(LIPS[draw.integers(len(LIPS))], float(0.25 + 0.4 * draw.random()) if women else 0.0),
-        eyes=str(draw.choice(["brown", "brownlight", "blue", "green", "grey"], p=[0.35, 0.3, 0.15, 0.1, 0.1]) if int(tone) <= 3 else "brown"),
+        eyes=str(draw.choice(["brown", "brownlight", "blue", "green", "grey"], p=[0.35, 0.3, 0.15, 0.1,
+        0.1]) if int(tone) <= 3 else "brown"),
         hair=hair[draw.integers(len(hair))],
         hair_colour=str(draw.choice(list(HAIR_COLOURS), p=odds)),
         brows=BROWS[gender][draw.integers(len(BROWS[gender]))],
@@ -166,5 +182,6 @@ def _expression(draw: np.random.Generator) -> dict[str, float]:
     """A slight smile and lifted brows: MakeHuman's face at rest frowns."""
     smile, inner, outer = 0.2 + 0.3 * draw.random(), 0.45 + 0.25 * draw.random(), 0.1 + 0.2 * draw.random()
     return {
-        "mouthSmileLeft": smile, "mouthSmileRight": smile, "browInnerUp": inner, "browOuterUpLeft": outer, "browOuterUpRight": outer,
+        "mouthSmileLeft": smile, "mouthSmileRight": smile, "browInnerUp": inner, "browOuterUpLeft": outer,
+        "browOuterUpRight": outer,
     }  # fmt: skip

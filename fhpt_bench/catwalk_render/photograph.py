@@ -123,8 +123,10 @@ def _colour(figure: Figure, posed: Floats, normal: Floats, hits: Hits) -> Floats
     half = KEY + np.array([0, -1, 0])
     out = np.ones((*hits.triangle.shape, 3), np.float32)
     shade(
-        hits.triangle, hits.first, hits.second, faces, figure.uv, figure.cloth, figure.material, figure.layer, looks.texture,
-        looks.relief, along, across, normal, figure.vertices, light, looks.kind, looks.palette, looks.tint, looks.sheen, looks.bump,
+        hits.triangle, hits.first, hits.second, faces, figure.uv, figure.cloth, figure.material, figure.layer,
+        looks.texture,
+        looks.relief, along, across, normal, figure.vertices, light, looks.kind, looks.palette, looks.tint,
+        looks.sheen, looks.bump,
         KEY, half / np.sqrt((half * half).sum()), out,
     )  # fmt: skip
     shown = hits.triangle >= 0
@@ -157,4 +159,4 @@ def _vote(figure: Figure, hits: Hits) -> NDArray[np.uint8]:
     present = np.unique(label)
     votes = np.stack([(blocks == k).sum(-1) for k in present], -1)
     assert len(CIHP20) > present.max()
-    return present[votes.argmax(-1)].astype(np.uint8)
+    return np.asarray(present[votes.argmax(-1)], np.uint8)

@@ -1,4 +1,5 @@
-"""How people stand: limbs as directions, so that a stance fits every body; arms that rest on the body are settled onto it."""
+"""How people stand: limbs as directions, so that a stance fits every body; arms that rest on the body are settled onto
+it."""
 
 from __future__ import annotations
 
@@ -44,15 +45,21 @@ _ARM, _FORE, _THIGH, _SHIN = (0.20, 0.02, -1), (0.12, 0.18, -1), (0.06, 0.02, -1
 
 STANCES: dict[str, Stance] = {
     "front": Stance(),
-    "front-hip": Stance(-6, ((0.75, -0.25, -0.85), _ARM), ((-0.75, 0.30, -0.35), _FORE), ((0.10, 0.05, -1), (0.02, 0.02, -1)), head=(6, 0, -4), spine=(0, 0, 4)),
+    "front-hip": Stance(-6, ((0.75, -0.25, -0.85), _ARM), ((-0.75, 0.30, -0.35), _FORE), ((0.10, 0.05, -1), (0.02,
+           0.02, -1)), head=(6, 0, -4), spine=(0, 0, 4)),
     "both-hips": Stance(0, ((0.75, -0.28, -0.8),) * 2, ((-0.72, 0.35, -0.42),) * 2, ((0.16, 0.03, -1),) * 2),
-    "hands-folded": Stance(-12, ((0.24, 0.12, -1), (0.24, 0.12, -1)), ((-0.9, 0.45, 0.16), (-0.9, 0.45, 0.02)), head=(8, 0, 0), crossed=True),
-    "hand-in-hair": Stance(8, ((0.85, 0.1, 0.55), _ARM), ((-0.75, 0.05, 0.62), _FORE), (_THIGH, (0.04, 0.05, -1)), head=(-5, 0, 6), spine=(0, 0, -3)),
+    "hands-folded": Stance(-12, ((0.24, 0.12, -1), (0.24, 0.12, -1)), ((-0.9, 0.45, 0.16), (-0.9, 0.45, 0.02)),
+           head=(8, 0, 0), crossed=True),
+    "hand-in-hair": Stance(8, ((0.85, 0.1, 0.55), _ARM), ((-0.75, 0.05, 0.62), _FORE), (_THIGH, (0.04, 0.05, -1)),
+           head=(-5, 0, 6), spine=(0, 0, -3)),
     "wave": Stance(12, (_ARM, (0.8, 0.15, -0.25)), (_FORE, (0.25, 0.15, 1)), head=(-4, 0, -4)),
     "quarter-left": Stance(38, thigh=((0.08, 0.12, -1), _THIGH), shin=((0.05, 0.02, -1), _SHIN), head=(-14, 0, 0)),
-    "quarter-right": Stance(-38, forearm=((0.05, 0.45, -0.9), _FORE), thigh=(_THIGH, (0.08, 0.12, -1)), shin=(_SHIN, (0.05, 0.02, -1)), head=(14, 0, 0)),
-    "phone": Stance(-28, (_ARM, (0.15, 0.15, -1)), (_FORE, (-0.05, 0.85, 0.45)), ((0.02, 0.06, -1), _THIGH), head=(12, 12, 0)),
-    "walk": Stance(24, ((0.18, -0.30, -1), (0.18, 0.28, -1)), ((0.12, -0.05, -1), (0.10, 0.55, -1)), ((0.05, 0.38, -1), (0.05, -0.22, -1)),
+    "quarter-right": Stance(-38, forearm=((0.05, 0.45, -0.9), _FORE), thigh=(_THIGH, (0.08, 0.12, -1)), shin=(_SHIN,
+           (0.05, 0.02, -1)), head=(14, 0, 0)),
+    "phone": Stance(-28, (_ARM, (0.15, 0.15, -1)), (_FORE, (-0.05, 0.85, 0.45)), ((0.02, 0.06, -1), _THIGH), head=(12,
+           12, 0)),
+    "walk": Stance(24, ((0.18, -0.30, -1), (0.18, 0.28, -1)), ((0.12, -0.05, -1), (0.10, 0.55, -1)), ((0.05, 0.38,
+           -1), (0.05, -0.22, -1)),
                    ((0.03, 0.22, -1), (0.03, -0.60, -1)), head=(-8, 0, 0)),
     "side-left": Stance(88, ((0.12, 0.0, -1), _ARM), thigh=((0.06, 0.14, -1), (0.06, -0.06, -1))),
     "side-right": Stance(-85, thigh=((0.06, -0.06, -1), (0.06, 0.14, -1)), head=(20, 0, 0)),
@@ -70,18 +77,19 @@ VIEWS: dict[str, tuple[str, ...]] = {
 
 
 def solve(stance: Stance, heads: Matrix, draw: np.random.Generator | None) -> dict[str, Matrix]:
-    """Bone turns (see ``body.kinematics``) that point the limbs as the stance says, each direction jittered by ``draw``."""
+    """Bone turns (see ``body.kinematics``) that point the limbs as the stance says, each direction jittered by
+    ``draw``."""
     bones = template().bones
     turns: dict[str, Matrix] = {}
-    for bone in ("spine05", "spine04", "spine03", "spine02", "spine01"):
-        turns[bone] = _nod(stance.spine, 0.2)
-    for bone, weight in (("neck01", 0.2), ("neck02", 0.15), ("neck03", 0.15), ("head", 0.5)):
-        turns[bone] = _nod(stance.head, weight)
+    for name in ("spine05", "spine04", "spine03", "spine02", "spine01"):
+        turns[name] = _nod(stance.spine, 0.2)
+    for name, weight in (("neck01", 0.2), ("neck02", 0.15), ("neck03", 0.15), ("head", 0.5)):
+        turns[name] = _nod(stance.head, weight)
     for k, (side, sign) in enumerate((("L", 1), ("R", -1))):
 
         def aim(direction: Direction, spread: float, sign: int = sign) -> Matrix:
             d = np.array(direction, np.float64) + (0 if draw is None else draw.normal(0, spread, 3))
-            return np.array([d[0] * sign, -d[1], d[2]]) / np.linalg.norm(d)
+            return np.asarray(np.array([d[0] * sign, -d[1], d[2]]) / np.linalg.norm(d))
 
         def bone(a: str, b: str, side: str = side) -> Matrix:
             return np.asarray(heads[bones[f"{b}.{side}"]] - heads[bones[f"{a}.{side}"]])
@@ -118,9 +126,7 @@ def _curl(heads: Matrix, degrees: float) -> dict[str, Matrix]:
     """Bend the fingers towards the palm."""
     bones, turns = template().bones, {}
     for side in "LR":
-        wrist, index, little, knuckle = (
-            heads[bones[f"{b}.{side}"]] for b in ("wrist", "finger2-1", "finger5-1", "finger2-2")
-        )
+        wrist, index, little = (heads[bones[f"{b}.{side}"]] for b in ("wrist", "finger2-1", "finger5-1"))
         palm = np.cross(index - wrist, little - wrist) * (1 if side == "L" else -1)
         for finger in range(2, 6):
             first, second = heads[bones[f"finger{finger}-1.{side}"]], heads[bones[f"finger{finger}-2.{side}"]]
@@ -132,7 +138,8 @@ def _curl(heads: Matrix, degrees: float) -> dict[str, Matrix]:
 
 
 def settle(stance: Stance, figure: Figure) -> Stance:
-    """Lay crossed forearms onto the body: bisect how far forward each points until it nearly touches what is under it."""
+    """Lay crossed forearms onto the body: bisect how far forward each points until it nearly touches what is under
+    it."""
     if not stance.crossed:
         return stance
     chest = _Chest(figure)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from fhpt_bench.catwalk_render.body import Floats, Ints
+from fhpt_bench.catwalk_render.body import Array, Floats, Ints
 
 _BAYER = (np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) * 16 + 8).astype(np.int64)
 
@@ -38,9 +38,9 @@ def rasterise(
 ) -> Hits:
     """Draw triangles into a z-buffer of ``size`` (height, width).
 
-    points: V x 2, in samples, the corner of the first sample at 0; nearness: V, 1 / depth. layer: F, which layer of ``alpha``
-    (L x T x T) cuts holes into the triangle, -1 for none. ``dither``: thin out what is half transparent in a 4 x 4 pattern,
-    which averages to transparency under 4 x 4 samples a pixel; else cut at one half.
+    points: V x 2, in samples, the corner of the first sample at 0; nearness: V, 1 / depth. layer: F, which layer of
+    ``alpha`` (L x T x T) cuts holes into the triangle, -1 for none. ``dither``: thin out what is half transparent in a
+    4 x 4 pattern, which averages to transparency under 4 x 4 samples a pixel; else cut at one half.
     """
     height, width = size
     triangle = np.full(size, -1, np.int32)
@@ -50,18 +50,22 @@ def rasterise(
 
 
 @njit(cache=True, nogil=True)
-def _opaque(uv, p0, p1, p2, alpha, x, y, f, dither):
+def _opaque(uv: Array, p0: float, p1: float, p2: float, alpha: Array, x: int, y: int, f: int, dither: bool) -> bool:
     u = p0 * uv[0, 0] + p1 * uv[1, 0] + p2 * uv[2, 0]
     v = p0 * uv[0, 1] + p1 * uv[1, 1] + p2 * uv[2, 1]
     a = alpha[int((1.0 - v) * alpha.shape[0]) % alpha.shape[0], int(u * alpha.shape[1]) % alpha.shape[1]]
     if not dither:
-        return a > 127
+        return bool(a > 127)
     # Triangles that overlap must not be thinned out in the same places.
-    return a > ((_BAYER[y & 3, x & 3] + ((f * 7) & 15) * 16) & 255)
+    return bool(a > ((_BAYER[y & 3, x & 3] + ((f * 7) & 15) * 16) & 255))
 
 
 @njit(cache=True, nogil=True)
-def _draw(points, nearness, faces, uv, layer, alpha, height, width, dither, triangle, first, second, near):
+def _draw(
+    points: Array, nearness: Array, faces: Array, uv: Array, layer: Array, alpha: Array, height: int, width: int,
+    dither: bool,
+    triangle: Array, first: Array, second: Array, near: Array,
+) -> None:  # fmt: skip
     for f in range(faces.shape[0]):
         i0, i1, i2 = faces[f, 0], faces[f, 1], faces[f, 2]
         x0, y0, x1, y1, x2, y2 = (
@@ -102,7 +106,7 @@ def _draw(points, nearness, faces, uv, layer, alpha, height, width, dither, tria
 
 
 @njit(cache=True, nogil=True)
-def depth(points, z, faces, size, out):
+def depth(points: Array, z: Array, faces: Array, size: int, out: Array) -> None:
     """Largest ``z`` of the triangles over each cell of a size x size grid; -1e9 where none is."""
     out[:] = -1e9
     for f in range(faces.shape[0]):
@@ -141,4 +145,4 @@ def normals(vertices: Floats, faces: Ints) -> Floats:
     out = np.stack(
         [sum(np.bincount(faces[:, k], face[:, i], minlength=len(vertices)) for k in range(3)) for i in range(3)], 1
     )
-    return (out / np.maximum(np.sqrt((out * out).sum(1, keepdims=True)), 1e-12)).astype(np.float32)
+    return np.asarray(out / np.maximum(np.sqrt((out * out).sum(1, keepdims=True)), 1e-12), np.float32)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from fhpt_bench.catwalk_render.body import Array
 from fhpt_bench.catwalk_render.fabric import noise, pattern
 
 
 @njit(cache=True, nogil=True)
-def _sample(texture, u, v, out):
+def _sample(texture: Array, u: float, v: float, out: Array) -> None:
     """Bilinear, wrapping; texture size x size x channels."""
     size = texture.shape[0]
     fx = u * size - 0.5
@@ -25,12 +26,13 @@ def _sample(texture, u, v, out):
 
 
 @njit(cache=True, nogil=True)
-def _at(values, w0, w1, w2, k):
-    return w0 * values[0, k] + w1 * values[1, k] + w2 * values[2, k]
+def _at(values: Array, w0: float, w1: float, w2: float, k: int) -> float:
+    value: float = w0 * values[0, k] + w1 * values[1, k] + w2 * values[2, k]
+    return value
 
 
 @njit(cache=True, nogil=True)
-def _bend(normal, slope, along, across, strength, light):
+def _bend(normal: Array, slope: Array, along: Array, across: Array, strength: float, light: Array) -> float:
     """Tilt the normal by a normal map; returns how much brighter that makes the sample."""
     flat = normal[0] * light[0] + normal[1] * light[1] + normal[2] * light[2]
     up = normal[2]
@@ -42,11 +44,12 @@ def _bend(normal, slope, along, across, strength, light):
         normal[c] /= np.sqrt(size) + 1e-9
     bent = normal[0] * light[0] + normal[1] * light[1] + normal[2] * light[2]
     gain = (0.75 + 0.6 * bent) / (0.75 + 0.6 * flat) if flat > -0.6 else 1.0
-    return min(max(gain * (1.0 + 0.25 * (normal[2] - up)), 0.45), 1.5)
+    brighter: float = min(max(gain * (1.0 + 0.25 * (normal[2] - up)), 0.45), 1.5)
+    return brighter
 
 
 @njit(cache=True, nogil=True)
-def _folds(u, v, seed, strength):
+def _folds(u: float, v: float, seed: int, strength: float) -> float:
     """Low-frequency creases across the cloth, as a factor of brightness."""
     wu = u + 0.03 * noise(u * 12 + 5, v * 9 + seed, 11)
     wv = v + 0.04 * noise(u * 7, v * 11 + 9, 12)
@@ -57,19 +60,21 @@ def _folds(u, v, seed, strength):
 
 
 @njit(cache=True, nogil=True)
-def _sheen(normal, half, amount, power):
+def _sheen(normal: Array, half: Array, amount: float, power: float) -> float:
     facing = normal[0] * half[0] + normal[1] * half[1] + normal[2] * half[2]
     return amount * facing**power if facing > 0 else 0.0
 
 
 @njit(cache=True, nogil=True)
 def shade(
-    triangle, first, second, faces, uv, cloth, material, layer, texture, relief, along, across, normal, rest, light,
-    kind, palette, tint, sheen, bump, key, half, out,
-):  # fmt: skip
-    """Fill ``out`` (H x W x 3, linear light). Per face: uv (3 x 2), cloth (3 x 3: metres along, down, facing), material, layer of
-    ``texture`` and ``relief``, tangents ``along`` and ``across``. Per vertex: normal, rest position, light. Per material: pattern
-    ``kind`` (-1 none) and ``palette``, tint, sheen (amount, power), bump (normal map, folds, seed)."""
+    triangle: Array, first: Array, second: Array, faces: Array, uv: Array, cloth: Array, material: Array, layer: Array,
+    texture: Array, relief: Array, along: Array, across: Array, normal: Array, rest: Array, light: Array,
+    kind: Array, palette: Array, tint: Array, sheen: Array, bump: Array, key: Array, half: Array, out: Array,
+) -> None:  # fmt: skip
+    """Fill ``out`` (H x W x 3, linear light). Per face: uv (3 x 2), cloth (3 x 3: metres along, down, facing),
+    material, layer of ``texture`` and ``relief``, tangents ``along`` and ``across``. Per vertex: normal, rest
+    position, light. Per material: pattern ``kind`` (-1 none) and ``palette``, tint, sheen (amount, power), bump
+    (normal map, folds, seed)."""
     colour = np.zeros(3)
     cloth_colour = np.zeros(3)
     slope = np.zeros(2)

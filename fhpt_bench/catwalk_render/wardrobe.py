@@ -6,20 +6,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fhpt_bench.catwalk_render.assets import Floats, colour
+from fhpt_bench.catwalk_render.assets import colour
+from fhpt_bench.catwalk_render.body import Floats
 from fhpt_bench.catwalk_render.people import Person
 
 PATTERNS = (
-    "plain", "h-stripes", "v-stripes", "checks", "dots", "floral", "denim", "colour-block", "logo", "melange", "camouflage",
+    "plain", "h-stripes", "v-stripes", "checks", "dots", "floral", "denim", "colour-block", "logo", "melange",
+    "camouflage",
 )  # fmt: skip
 """Index = the number that ``fabric.pattern`` takes."""
 UNSEEN = ("dots", "camouflage")
 """Patterns that only test people wear."""
 
 PALETTE: dict[str, tuple[int, int, int]] = {
-    "white": (238, 236, 232), "black": (28, 28, 32), "navy": (28, 36, 78), "red": (178, 34, 42), "grey": (140, 142, 146),
-    "beige": (214, 192, 160), "olive": (92, 98, 58), "pink": (232, 150, 170), "sky": (130, 175, 215), "mustard": (212, 160, 50),
-    "green": (40, 110, 72), "burgundy": (96, 24, 42), "teal": (30, 120, 128), "lilac": (180, 160, 212), "brown": (100, 66, 44),
+    "white": (238, 236, 232), "black": (28, 28, 32), "navy": (28, 36, 78), "red": (178, 34, 42), "grey": (140, 142,
+    146),
+    "beige": (214, 192, 160), "olive": (92, 98, 58), "pink": (232, 150, 170), "sky": (130, 175, 215), "mustard": (212,
+    160, 50),
+    "green": (40, 110, 72), "burgundy": (96, 24, 42), "teal": (30, 120, 128), "lilac": (180, 160, 212), "brown": (100,
+    66, 44),
     "cream": (244, 234, 208),
 }  # fmt: skip
 DENIM: dict[str, tuple[int, int, int]] = {
@@ -92,7 +97,8 @@ class Fabric:
     pattern: str
     colours: tuple[str, ...]
     palette: Floats = field(repr=False)
-    """5 x 3: four linear colours, then (scale in metres, seed, threshold; for logo and colour-block metres above the neck)."""
+    """5 x 3: four linear colours, then (scale in metres, seed, threshold; for logo and colour-block metres above the
+    neck)."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +150,14 @@ def _make(
 
 def _top(draw: np.random.Generator, test: bool) -> Fabric:
     odds = {
-        "plain": 0.24, "h-stripes": 0.15, "v-stripes": 0.08, "checks": 0.1, "dots": 0.1, "floral": 0.12, "colour-block": 0.06,
+        "plain": 0.24, "h-stripes": 0.15, "v-stripes": 0.08, "checks": 0.1, "dots": 0.1, "floral": 0.12,
+        "colour-block": 0.06,
         "logo": 0.1, "melange": 0.06, "camouflage": 0.06,
     }  # fmt: skip
     pattern = _pick(draw, odds, test)
     r = draw.random()
-    scale = {"h-stripes": 0.03 + 0.04 * r, "v-stripes": 0.018 + 0.02 * r, "checks": 0.04 + 0.04 * r, "dots": 0.03 + 0.03 * r,
+    scale = {"h-stripes": 0.03 + 0.04 * r, "v-stripes": 0.018 + 0.02 * r, "checks": 0.04 + 0.04 * r,
+    "dots": 0.03 + 0.03 * r,
              "floral": 0.05 + 0.05 * r, "camouflage": 0.07}.get(pattern, 0.05)  # fmt: skip
     threshold = {"v-stripes": 0.35, "dots": 0.28, "colour-block": -0.32 + 0.14 * r, "logo": -0.17}.get(pattern, 0.5)
     return _make(draw, pattern, _colours(draw), scale, threshold)

@@ -1,4 +1,5 @@
-"""One person's file: a zip of images and annotations, checked against the manifest before anything in it is believed."""
+"""One person's file: a zip of images and annotations, checked against the manifest before anything in it is
+believed."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def _short(photo_id: str) -> str:
 
 
 class Archive:
-    """Reads members by photo id; a member is named by what follows the person in it (``te07-o1-v5`` -> ``o1-v5.webp``). Opened, and checked, on first use; may be sent to another process."""
+    """Reads members by photo id; a member is named by what follows the person in it (``te07-o1-v5`` ->
+    ``o1-v5.webp``). Opened, and checked, on first use; may be sent to another process."""
 
     def __init__(self, path: Path, sha256: str) -> None:
         self.path, self.sha256 = path, sha256

@@ -29,8 +29,8 @@ _HANDS = [PARTS.index("left_hand"), PARTS.index("right_hand")]
 class Catwalk:
     """Rendered people on white, 256 x 176, with exact annotations (``docs/catwalk.md``).
 
-    ``split``: ``train`` (96 people; all valid ordered pairs), ``val`` (12 people, 120 pairs) or ``test`` (32 people, 600 pairs).
-    ``root``: a folder that ``fhpt-bench data render catwalk`` wrote; the shipped data where None.
+    ``split``: ``train`` (96 people; all valid ordered pairs), ``val`` (12 people, 120 pairs) or ``test`` (32 people,
+    600 pairs). ``root``: a folder that ``fhpt-bench data render catwalk`` wrote; the shipped data where None.
     Raises BenchError for an unknown split and for any file that is not the manifest's.
     """
 
@@ -99,7 +99,8 @@ class Catwalk:
         return list(self._photos.values())
 
     def parsing(self, photo: Photo) -> NDArray[np.uint8]:
-        """H x W, index in ``skeletons.CIHP20``. Hands are arms, neck is torso skin, a tie belongs to the upper clothes."""
+        """H x W, index in ``skeletons.CIHP20``. Hands are arms, neck is torso skin, a tie belongs to the upper
+        clothes."""
         return self._archives[photo.id].parsing(photo.id)
 
     def surface(self, photo: Photo) -> Surface:
@@ -112,10 +113,11 @@ class Catwalk:
         return Surface(points, parts, round(self.size[0] / parts.shape[0]), self.size)
 
     def flow(self, source: Photo, target: Photo) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """For each target pixel where the same surface point lies in the source (x, y; -1 where unknown), and its state.
+        """For each target pixel where the same surface point lies in the source (x, y; -1 where unknown), and its
+        state.
 
-        State: 0 visible in the source, 1 not visible, 2 background, as in Intr-Flow's ``.corr`` files (Li et al., CVPR 2019).
-        Raises BenchError where the two show different outfits.
+        State: 0 visible in the source, 1 not visible, 2 background, as in Intr-Flow's ``.corr`` files (Li et al., CVPR
+        2019). Raises BenchError where the two show different outfits.
         """
         if source.labels["outfit"] != target.labels["outfit"]:
             raise BenchError(
@@ -124,9 +126,9 @@ class Catwalk:
         return match(self.surface(source), self.surface(target), self.parsing(target) > 0)
 
     def regions(self, pair: Pair) -> dict[str, Mask]:
-        """Masks over the target (H x W): foreground, background, visible and occluded (of the person's pixels: seen in the source
-        or not), face (skin of the face inside the face box; empty where no face shows), hands, clothes (garments and socks, not
-        shoes)."""
+        """Masks over the target (H x W): foreground, background, visible and occluded (of the person's pixels: seen in
+        the source or not), face (skin of the face inside the face box; empty where no face shows), hands, clothes
+        (garments and socks, not shoes)."""
         parsing = self.parsing(pair.target)
         _, state = self.flow(pair.source, pair.target)
         person = parsing > 0
@@ -159,7 +161,8 @@ class Catwalk:
         return {
             "name": self.name, "split": self.split, "sha256": self.sha256, "synthetic": True, "size": list(self.size),
             "people": len({p.person for p in self._photos.values()}), "photos": len(self._photos), "pairs": len(self),
-            "licence": "CC0-1.0 (images and annotations)", "source": "rendered with fhpt-bench[catwalk] from CC0 MakeHuman assets",
+            "licence": "CC0-1.0 (images and annotations)",
+            "source": "rendered with fhpt-bench[catwalk] from CC0 MakeHuman assets",
         }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""Surface maps: for each pixel, which point of the dressed person it shows; and flow between two images by matching them.
+"""Surface maps: for each pixel, which point of the dressed person it shows; and flow between two images by matching
+them.
 
-A surface point is named by its part and by where it lies in the rest pose, in metres. On disk a map is a lossless RGBA image:
-alpha is the part; red, green and blue are x, y, z in steps of 5 mm from the part's lowest corner.
+A surface point is named by its part and by where it lies in the rest pose, in metres. On disk a map is a lossless RGBA
+image: alpha is the part; red, green and blue are x, y, z in steps of 5 mm from the part's lowest corner.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from fhpt_bench.types import Mask
 Floats = NDArray[np.float32]
 
 PARTS = (
-    "background", "head", "torso", "left_arm", "right_arm", "left_hand", "right_hand", "left_leg", "right_leg", "hair", "top",
+    "background", "head", "torso", "left_arm", "right_arm", "left_hand", "right_hand", "left_leg", "right_leg",
+    "hair", "top",
     "left_sleeve", "right_sleeve", "left_trouser", "right_trouser", "skirt", "left_shoe", "right_shoe",
 )  # fmt: skip
 """Parts of a dressed person, by index in a surface map."""
@@ -59,8 +61,8 @@ class Surface:
 
     @cached_property
     def planes(self) -> tuple[Floats, Floats, Floats, Floats]:
-        """Over the person's samples (n of them, row by row): sample's pixel (n x 2), and of the plane fitted to the 3 x 3
-        samples round it: value (n x 3) and slopes along x and y (n x 3 each), in metres per pixel.
+        """Over the person's samples (n of them, row by row): sample's pixel (n x 2), and of the plane fitted to the 3
+        x 3 samples round it: value (n x 3) and slopes along x and y (n x 3 each), in metres per pixel.
 
         The fit takes the quantisation noise out and gives the positions between samples.
         """
@@ -68,7 +70,8 @@ class Surface:
         ys, xs = np.nonzero(layer)
         value, along, down = _fit(self.points, layer, ys, xs)
         at = np.stack([xs, ys], 1).astype(np.float32) * self.step
-        return at, value, along / self.step, down / self.step
+        step = np.float32(self.step)
+        return at, value, (along / step).astype(np.float32), (down / step).astype(np.float32)
 
     @cached_property
     def tree(self) -> cKDTree:
@@ -100,8 +103,8 @@ def _apart(points: Floats, parts: NDArray[np.uint8]) -> Floats:
 def _fit(
     points: Floats, layer: NDArray[np.int64], ys: NDArray[np.intp], xs: NDArray[np.intp]
 ) -> tuple[Floats, Floats, Floats]:
-    """Least-squares plane through those of the 3 x 3 neighbours that lie on the same sheet (same layer, under 4 cm away)."""
-    h, w = layer.shape
+    """Least-squares plane through those of the 3 x 3 neighbours that lie on the same sheet (same layer, under 4 cm
+    away)."""
     padded = np.pad(layer, 1)
     cloud = np.pad(points, ((1, 1), (1, 1), (0, 0)))
     here, mine = points[ys, xs], layer[ys, xs]
@@ -134,8 +137,8 @@ def _solve(s: Floats, m: Floats, here: Floats) -> tuple[Floats, Floats, Floats]:
 def match(source: Surface, target: Surface, person: Mask) -> tuple[Floats, NDArray[np.uint8]]:
     """For each pixel of the target, where the source shows the same surface point.
 
-    person: H x W, the target's person pixels. Returns H x W x 2 (x, y) pixels in the source, -1 where there is none, and H x W
-    state: 0 visible in the source, 1 not, 2 background (Intr-Flow's convention).
+    person: H x W, the target's person pixels. Returns H x W x 2 (x, y) pixels in the source, -1 where there is none,
+    and H x W state: 0 visible in the source, 1 not, 2 background (Intr-Flow's convention).
     """
     height, width = target.size
     flow, state = np.full((height, width, 2), -1, np.float32), np.full((height, width), 2, np.uint8)

@@ -12,8 +12,8 @@ from fhpt_bench.types import Image, Mask
 def exact_warp(source: Image, person: Mask, flow: NDArray[np.float32], state: NDArray[np.uint8]) -> Image:
     """The source warped by ``flow`` (bilinear); person pixels it does not show take the nearest visible pixel's colour.
 
-    person: the source's person pixels. flow, state: as ``Catwalk.flow`` gives them. The background is white. Where nothing of the
-    person is visible, the person gets the source person's mean colour. H x W x 3.
+    person: the source's person pixels. flow, state: as ``Catwalk.flow`` gives them. The background is white. Where
+    nothing of the person is visible, the person gets the source person's mean colour. H x W x 3.
     """
     out = np.full((*state.shape, 3), 255, np.uint8)
     seen, holes = state == 0, state == 1
@@ -27,7 +27,8 @@ def exact_warp(source: Image, person: Mask, flow: NDArray[np.float32], state: ND
 
 
 def _bilinear(image: Image, person: Mask, at: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """n x 3 colours at n x 2 (x, y), from those of the four neighbours that are the person's: no white bleeds in at the outline.
+    """n x 3 colours at n x 2 (x, y), from those of the four neighbours that are the person's: no white bleeds in at
+    the outline.
 
     Where none of the four is, the nearest pixel as it is; positions beyond the border take the border's.
     """
