@@ -28,6 +28,13 @@ def build(name: str, device: str = "cpu") -> Feature:
     return feature
 
 
+def networks(name: str) -> tuple[str, ...]:
+    """Names of the networks (``fhpt_bench.weights``) behind the feature called ``name``; nothing is pulled."""
+    wanted = Name.parse(name)
+    of = getattr(registry.find("features", wanted.network), "networks", None)
+    return tuple(of(wanted)) if of else ()
+
+
 def feature_name(network: str, *settings: str, prepare: Prepare | None = None) -> str:
     """``network[settings,prepare]`` in its one canonical form, so that equal features have equal names."""
     steps = prepare.label if prepare else ""

@@ -29,10 +29,14 @@ class _Inception:
     small = True
     settings: ClassVar[tuple[str, ...]] = ("torchmetrics", "torch-fidelity", "pytorch-fid", "clean", "legacy")
 
+    @classmethod
+    def networks(cls, name: Name) -> tuple[str, ...]:
+        return ("inception-tv" if name.choice(cls.settings, "torchmetrics") == "legacy" else cls.network,)
+
     def __init__(self, name: Name, device: str) -> None:
         self.setting = name.choice(self.settings, "torchmetrics")
         self.name, self.prepare, self.device = name.text, name.prepare, torch.device(device)
-        network = "inception-tv" if self.setting == "legacy" else self.network
+        [network] = self.networks(name)
         tensors = weights.load(network)
         self.layers = fold(tensors, self.device)
         self.rest = {key: tensor.to(self.device) for key, tensor in tensors.items() if key.startswith("fc.")}

@@ -32,6 +32,10 @@ class _Trunk:
     """Least height and width, below which a layer would be empty."""
     small = False
 
+    @classmethod
+    def networks(cls, name: Name) -> tuple[str, ...]:
+        return (cls.network,)
+
     def __init__(self, name: Name, device: str) -> None:
         name.choice((), "")
         self.name, self.prepare, self.device = name.text, name.prepare, torch.device(device)

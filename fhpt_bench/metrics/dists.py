@@ -34,6 +34,8 @@ class DISTS:
     """What is done to both images first."""
 
     columns: ClassVar[int] = 1
+    weights: ClassVar[tuple[str, ...]] = ("dists",)
+    """Networks read besides the features': the channel weights."""
     better: ClassVar[Literal["lower"]] = "lower"
 
     def __post_init__(self) -> None:

@@ -54,6 +54,11 @@ class LPIPS:
         return (Need(self._feature),)
 
     @property
+    def weights(self) -> tuple[str, ...]:
+        """Networks read besides the features': the linear heads."""
+        return (f"lpips-{self.net}",)
+
+    @property
     def columns(self) -> int:
         return 1 + len(region_names(self.regions))
 

@@ -34,6 +34,13 @@ def test_what_is_not_a_name(name: str, said: str) -> None:
         features.build(name)
 
 
+def test_the_networks_behind_a_name() -> None:
+    assert features.networks("inception.pool3[clean]") == ("inception-fid",)
+    assert features.networks("inception.pool3[legacy]") == ("inception-tv",)
+    assert features.networks("inception.logits") == ("inception-fid-logits",)
+    assert features.networks("vgg16.taps[crop0:9]") == ("vgg16",)
+
+
 def test_a_network_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("FHPT_BENCH_CACHE", f"{tmp_path}")
     monkeypatch.setenv("FHPT_BENCH_OFFLINE", "1")
