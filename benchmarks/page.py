@@ -114,6 +114,7 @@ def _agreement(found: dict[str, Any]) -> str:
 
 torch-fidelity feeds Inception through TensorFlow 1's resize, as our `fid` does here (`extractor` in
 [perceptual.toml](../benchmarks/perceptual.toml)); its KID is a mean over random subsets, ours the full U-statistic.
+MS-SSIM differs by torchmetrics' rounding in float32; in float64 the two agree to 1e-6 (tests/metrics/test_ms_ssim.py).
 """
 
 

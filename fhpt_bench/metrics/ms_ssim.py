@@ -26,8 +26,9 @@ class MSSSIM:
     """Multi-scale structural similarity, 0..1, 1 where the images are the same (Wang, Simoncelli and Bovik 2003).
 
     The numbers are torchmetrics' ``multiscale_structural_similarity_index_measure`` at its defaults (Gaussian 1.5, 2 x
-    2 mean between scales, negative terms raised to 0) with data_range 255. The scales have no common map, so there are
-    no regions. Rows: [whole].
+    2 mean between scales, negative terms raised to 0) with data_range 255, on float64 images; on float32 its rounding
+    costs it up to 5e-5 where a background is white. The scales have no common map, so there are no regions. Rows:
+    [whole].
     """
 
     name: str
