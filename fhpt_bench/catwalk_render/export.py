@@ -7,7 +7,7 @@ import io
 import json
 import multiprocessing
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,8 +26,9 @@ from fhpt_bench.catwalk_render.people import Person
 from fhpt_bench.catwalk_render.photograph import FRAMINGS, Photograph, Shot, photograph
 from fhpt_bench.catwalk_render.poses import STANCES, VIEWS
 from fhpt_bench.catwalk_render.wardrobe import Outfit
-from fhpt_bench.datasets.catwalk import surface
+from fhpt_bench.datasets.catwalk import pairs, surface
 from fhpt_bench.errors import BenchError
+from fhpt_bench.progress import progress
 
 SHIPPED_SEED = 2026
 SHIPPED_SPLITS = {"train": (96, 14), "val": (12, 2), "test": (32, 16)}
@@ -159,36 +160,45 @@ def _webp(pixels: NDArray[np.uint8], quality: int = 0) -> bytes:
     return out.getvalue()
 
 
-def render(
-    assets: Path,
-    folder: Path,
-    rosters: Sequence[Sequence[Person]],
-    workers: int = 1,
-    told: Callable[[str], None] = lambda _: None,
-) -> str:
+def render(assets: Path, folder: Path, rosters: Sequence[Sequence[Person]], workers: int = 1) -> str:
     """Render every person of the rosters into ``folder`` and write pair lists and manifest; the data set's hash is
     returned.
 
-    A person whose zip exists is not rendered again, so that a killed run goes on. ``told`` hears of each finished
-    person.
+    A person whose zip exists is not rendered again, so that a killed run goes on; ``making.json`` says until the end
+    which people are being made, so that a run for others is refused.
     """
-    from fhpt_bench.datasets.catwalk import pairs
-
-    if (folder / "manifest.json").exists():
-        raise BenchError("there is a rendered data set here already", where=folder, fix="give an empty folder")
+    everyone = [person for roster in rosters for person in roster]
+    _claim(folder, [[person.id, *person.seed] for person in everyone])
+    _library(assets.resolve())  # a wrong folder is found out before anything starts
     jobs = [
         Job(person, assets.resolve(), folder, person.split == "test")
-        for roster in rosters for person in roster
+        for person in everyone
         if not (folder / person.split / f"{person.id}.zip").exists()
-    ]  # fmt: skip
-    _library(assets)  # a wrong folder is found out before anything starts
-    with multiprocessing.get_context("spawn").Pool(max(1, workers)) as pool:
-        for path in pool.imap_unordered(render_person, jobs):
-            told(path.stem)
+    ]
+    with (
+        progress("rendering", len(jobs), unit="people") as advance,
+        multiprocessing.get_context("spawn").Pool(max(1, min(workers, len(jobs)))) as pool,
+    ):
+        for _ in pool.imap_unordered(render_person, jobs):
+            advance(1)
     for split, count in (("val", 120), ("test", 600)):
         if (folder / split).is_dir():
             pairs.write(folder, split, count)
-    return write_manifest(folder)
+    sha256 = write_manifest(folder)
+    (folder / "making.json").unlink()
+    return sha256
+
+
+def _claim(folder: Path, people: list[list[Any]]) -> None:
+    """Refuse a folder that is finished or that other people are being rendered into; else say what is being made."""
+    if (folder / "manifest.json").exists():
+        raise BenchError("there is a rendered data set here already", where=folder, fix="give another folder")
+    note = folder / "making.json"
+    if note.exists() and json.loads(note.read_text(encoding="utf-8")) != people:
+        raise BenchError("other people are half rendered here", where=folder, fix="give another folder, or remove it")
+    if not note.exists() and folder.exists() and any(folder.iterdir()):
+        raise BenchError("the folder is not empty", where=folder, fix="give an empty folder")
+    paths.write_json(note, people)
 
 
 def write_manifest(folder: Path) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fhpt_bench.catwalk_render.body import SKIN_VERTICES, rest, template
-from fhpt_bench.catwalk_render.dress import PART, body_limbs
+from fhpt_bench.catwalk_render.pieces import PART, body_limbs
 from fhpt_bench.datasets.skeletons import FACE_POINTS
 
 
