@@ -298,7 +298,8 @@ def weights_list(as_json: AsJson = False) -> None:
     if as_json:
         _print_json(rows)
     else:
-        show.print_rows(rows)
+        show.print_rows(rows, only=("network", "state", "used_by", "author", "licence"))
+        _say("training data, addresses and carriers: --json, or docs/weights.md")
 
 
 @weights_app.command("pull", epilog="Examples: fhpt-bench weights pull | fhpt-bench weights pull vgg16 lpips-vgg")
@@ -340,7 +341,7 @@ def data_list(as_json: AsJson = False) -> None:
     if as_json:
         _print_json(rows)
     else:
-        show.print_rows(rows)
+        show.print_rows([row | {"sha256": row["sha256"][:12]} for row in rows])
 
 
 @data_app.command("check")

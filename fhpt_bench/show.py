@@ -157,18 +157,19 @@ def write_all(records: Sequence[Record], out: Path, folders: Sequence[Path]) -> 
     return page
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
-    """A list of equal dicts as a table."""
+def print_rows(rows: Sequence[Mapping[str, Any]], only: Sequence[str] = ()) -> None:
+    """A list of equal dicts as a table: all columns, or those of ``only``."""
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    columns = only or (list(rows[0]) if rows else [])
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for column in rows[0] if rows else ():
+    for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(escape(str(value)) for value in row.values()))
+        table.add_row(*(escape(str(row[column])) for column in columns))
     Console().print(table)
 
 

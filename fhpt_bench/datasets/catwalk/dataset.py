@@ -35,6 +35,7 @@ class Catwalk:
     """
 
     name = "catwalk"
+    splits = SPLITS
     size = (256, 176)
     synthetic = True
 
