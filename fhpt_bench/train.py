@@ -47,10 +47,11 @@ def train(
 ) -> Path:
     """Train ``baseline`` (a name or its folder) on ``data``'s train split and return the folder of the snapshot to use.
 
-    ``budget`` ("90m", "2h", "1200s") or ``samples`` ends training and stretches the schedule; with neither, the recipe's
-    samples do. ``out`` receives ``log.jsonl``, TensorBoard events, ``grids/*.png`` and ``snapshots/<samples>/``; the snapshot
-    with the least validation distance and the latest one are kept. Start the same command again to go on. ``batch_size``
-    counts all processes; under ``torchrun`` gradients are averaged over them. Raises BenchError for what the caller can mend.
+    ``budget`` ("90m", "2h", "1200s") or ``samples`` ends training and stretches the schedule; with neither, the
+    recipe's samples do. ``out`` receives ``log.jsonl``, TensorBoard events, ``grids/*.png`` and
+    ``snapshots/<samples>/``; the snapshot with the least validation distance and the latest one are kept. Start the
+    same command again to go on. ``batch_size`` counts all processes; under ``torchrun`` gradients are averaged over
+    them. Raises BenchError for what the caller can mend.
     """
     folder, module = _baseline(baseline)
     settings = train_config.read(folder, config)
@@ -162,8 +163,8 @@ class _Feed:
 def _update(fabric: Fabric, optimizers: Mapping[str, Any]) -> Any:
     """``update(loss, *names)``: a step of the named optimisers down the gradient of ``loss``, averaged over processes.
 
-    Gradients are averaged here rather than by DistributedDataParallel, which expects each network to take part once in each
-    backward pass; alternating schemes such as 1-1-3 break that.
+    Gradients are averaged here rather than by DistributedDataParallel, which expects each network to take part once
+    in each backward pass; alternating schemes such as 1-1-3 break that.
     """
 
     def update(loss: Tensor, *names: str) -> None:
@@ -181,11 +182,12 @@ def _update(fabric: Fabric, optimizers: Mapping[str, Any]) -> Any:
 def _average(fabric: Fabric, parameters: list[torch.nn.Parameter]) -> None:
     gradients = [p.grad for p in parameters if p.grad is not None]
     flat = fabric.all_reduce(torch.cat([gradient.reshape(-1) for gradient in gradients]), reduce_op="mean")
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+    assert isinstance(flat, Tensor)
+    for gradient, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
 
 
-def _fabric(device: str, precision: str) -> Fabric:
+def _fabric(device: str, precision: Precision) -> Fabric:
     processes, here = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if device == "cuda" and not torch.cuda.is_available():
         raise BenchError("no CUDA device is at hand", fix="--device cpu")

@@ -1,4 +1,7 @@
-"""What a baseline's config.toml holds: one table a configuration, ablations to lay over it, and the recipe of training."""
+"""What a baseline's config.toml holds.
+
+One table a configuration, ablations to lay over it, and the recipe of training.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ class Phase(BaseModel):
 
 
 class Recipe(BaseModel):
-    """Table ``training``: optimiser, schedule and phases. Everything is a fraction, so that any budget runs the whole plan."""
+    """Table ``training``: optimiser, schedule and phases.
+
+    Everything is a fraction, so that any budget runs the whole plan.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,13 +79,16 @@ class Recipe(BaseModel):
         """One optimiser over the parameters of ``modules``."""
         from torch import optim
 
-        kind = {"adam": optim.Adam, "radam": optim.RAdam}[self.optimizer]
+        kinds: dict[str, type[optim.Adam | optim.RAdam]] = {"adam": optim.Adam, "radam": optim.RAdam}
         parameters = [parameter for module in modules for parameter in module.parameters()]
-        return kind(parameters, lr=self.lr, betas=self.betas, weight_decay=self.weight_decay)
+        return kinds[self.optimizer](parameters, lr=self.lr, betas=self.betas, weight_decay=self.weight_decay)
 
 
 def read(folder: Path, name: str) -> dict[str, Any]:
-    """Configuration ``name`` of the baseline in ``folder``: ``small``, or ``small+end2end`` for one with ablations laid over it."""
+    """Configuration ``name`` of the baseline in ``folder``.
+
+    ``small``, or ``small+end2end`` for one with ablations laid over it.
+    """
     path = folder / "config.toml"
     if not path.is_file():
         raise BenchError("a baseline needs a config.toml", where=folder, fix="name a folder such as baselines/drn")

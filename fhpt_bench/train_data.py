@@ -1,7 +1,7 @@
 """Training pairs: decoded once into memory, then drawn in an order that only the seed decides.
 
-Sample number k, its augmentation included, is a function of (seed, k). So nothing about the order needs saving, and neither
-the number of processes or workers nor an interruption changes what is drawn.
+Sample number k, its augmentation included, is a function of (seed, k). So nothing about the order needs saving, and
+neither the number of processes or workers nor an interruption changes what is drawn.
 """
 
 from __future__ import annotations
@@ -31,11 +31,15 @@ def hue_rotation(angle: float) -> NDArray[np.float32]:
     """3 x 3 rotation of RGB about the grey axis by ``angle`` (radians): black, greys and white stay as they are."""
     cos, sin = np.cos(angle), np.sin(angle) / np.sqrt(3)
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
-    return (cos * np.eye(3) + sin * cross + (1 - cos) / 3).astype(np.float32)
+    turn: NDArray[np.float32] = (cos * np.eye(3) + sin * cross + (1 - cos) / 3).astype(np.float32)
+    return turn
 
 
 class TrainingPairs:
-    """Every photo of a data set as uint8 in memory (135 KB each at 256x176), its body points, and which of them pair up."""
+    """Every photo of a data set as uint8 in memory (135 KB each at 256x176), its body points.
+
+    And which of them pair up.
+    """
 
     def __init__(self, dataset: Dataset, seed: int = 0, *, hue: float = 0.0) -> None:
         photos = list(dataset.photos())
@@ -77,7 +81,10 @@ class TrainingPairs:
     def batch(
         self, indices: Sequence[int], scale: float = 1.0, flips: Tensor | None = None, turns: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Pairs by index: ``source``, ``target`` N x 3 x H x W in [-1, 1]; ``source_points``, ``target_points`` N x 18 x 2 in pixels."""
+        """Pairs by index: ``source``, ``target`` N x 3 x H x W in [-1, 1].
+
+        ``source_points``, ``target_points`` N x 18 x 2 in pixels.
+        """
         result: dict[str, Tensor] = {}
         for role, chosen in zip(("source", "target"), self.pairs[list(indices)].T, strict=True):
             images, points = self.images[chosen].float() / 255, self.points[chosen]

@@ -50,7 +50,10 @@ class RunFolder:
         return 0, 0.0
 
     def resume(self, model: nn.Module, optimizers: Mapping[str, Any], device: torch.device) -> tuple[int, float]:
-        """Load the latest snapshot into model and optimisers; returns samples seen and seconds spent. No snapshot: 0, 0."""
+        """Load the latest snapshot into model and optimisers; returns samples seen and seconds spent.
+
+        No snapshot: 0, 0.
+        """
         if not self.snapshots:
             return self.fresh()
         latest = self.snapshots[-1]
@@ -92,7 +95,7 @@ class RunFolder:
         if self._board is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(self.out / "tensorboard"), purge_step=seen)  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(str(self.out / "tensorboard"), purge_step=seen)
         for name, value in values.items():
             self._board.add_scalar(name, value, seen)
 
@@ -106,7 +109,10 @@ class RunFolder:
         seen: int,
         elapsed: float,
     ) -> None:
-        """Validate, write a snapshot whole or not at all, draw a grid, remove all snapshots but the best and the latest."""
+        """Validate, write a snapshot whole or not at all, draw a grid.
+
+        Remove all snapshots but the best and the latest.
+        """
         if not self.writes:
             return
         distance = validate(model, validation, fabric)
@@ -185,7 +191,10 @@ def validate(model: Any, pairs: TrainingPairs, fabric: Fabric, batch: int = 8) -
 
 @torch.no_grad()
 def draw_grid(model: Any, pairs: TrainingPairs, fabric: Fabric, path: Path) -> None:
-    """PNG with a row a pair, spread over the validation people: source, pose, truth, then what ``model.sample`` gives."""
+    """PNG with a row a pair, spread over the validation people.
+
+    Source, pose, truth, then what ``model.sample`` gives.
+    """
     chosen = np.linspace(0, len(pairs) - 1, min(GRID_ROWS, len(pairs))).astype(int).tolist()
     batch = pairs.batch(chosen)
     with fabric.autocast():

@@ -1,1 +1,4 @@
-"""What two or more baselines share, each thing once. Written from the papers and the facts sheet, not from others' code."""
+"""What two or more baselines share, each thing once.
+
+Written from the papers and the facts sheet, not from others' code.
+"""

@@ -13,8 +13,8 @@ from fhpt_bench.baselines._parts.layers import Residual, down, stem
 class Discriminator(nn.Module):
     """Image (or image and pose) pair -> a map of verdicts, one value a channel and place: 1 real, 0 made.
 
-    Paper: 7x7 stem to 64, two halvings to 256, 3 residual blocks with dropout: 3,928,384 parameters for 6 input channels
-    (D_A), 3,975,424 for 21 (D_S).
+    Paper: 7x7 stem to 64, two halvings to 256, 3 residual blocks with dropout: 3,928,384 parameters for 6 input
+    channels (D_A), 3,975,424 for 21 (D_S).
     """
 
     def __init__(self, inputs: int, widths: Sequence[int], blocks: int, dropout: float, stem_kernel: int) -> None:

@@ -13,9 +13,9 @@ Form = Literal["gaussian", "pixel", "disk"]
 def heatmaps(points: Tensor, size: tuple[int, int], radius: float, form: Form = "gaussian") -> Tensor:
     """Maps of ``points`` (N x K x 2, x and y in pixels, NaN where unknown) -> N x K x H x W, float32 in 0..1.
 
-    ``gaussian``: exp(-d^2 / (2 radius^2)), 1 at the point. ``pixel``: 1 at the nearest pixel only (what is left of a Gaussian
-    stored as uint8, the form PATN's published weights need). ``disk``: 1 within ``radius`` pixels (Intr-Flow). A point that is
-    unknown or outside the frame has an empty map; an occluded one is drawn.
+    ``gaussian``: exp(-d^2 / (2 radius^2)), 1 at the point. ``pixel``: 1 at the nearest pixel only (what is left of a
+    Gaussian stored as uint8, the form PATN's published weights need). ``disk``: 1 within ``radius`` pixels
+    (Intr-Flow). A point that is unknown or outside the frame has an empty map; an occluded one is drawn.
     """
     height, width = size
     x, y = points[..., 0], points[..., 1]

@@ -1,4 +1,7 @@
-"""The small layers of pose-transfer generators: stems, strided convolutions, bilinear up-sampling, AdaIN, residual blocks."""
+"""The small layers of pose-transfer generators.
+
+Stems, strided convolutions, bilinear up-sampling, AdaIN, residual blocks.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from torch.nn import functional as F
 
 
 class ReflectPad(nn.Module):
-    """Reflection padding in the precision of its input; autocast would turn bfloat16 into float32 and double the memory traffic."""
+    """Reflection padding in the precision of its input.
+
+    Autocast would turn bfloat16 into float32 and double the memory traffic.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -120,7 +126,10 @@ def start_small(module: nn.Module, deviation: float = 0.02) -> None:
 
 @contextmanager
 def frozen(*modules: nn.Module) -> Iterator[None]:
-    """Within the block no parameter of ``modules`` collects gradients; gradients still flow through them to their inputs."""
+    """Within the block no parameter of ``modules`` collects gradients.
+
+    Gradients still flow through them to their inputs.
+    """
     changed = [p for m in modules for p in m.parameters() if p.requires_grad]
     for parameter in changed:
         parameter.requires_grad_(False)

@@ -39,7 +39,8 @@ class PATBlock(nn.Module):
 class TransferBranch(nn.Module):
     """Source image, source and target heatmaps -> last image features F_t and coarse image I_c.
 
-    ``widths``: channels at each scale; ``len(widths) - 1`` halvings. Paper: 64-128-256-512, 9 blocks: 165,233,603 parameters.
+    ``widths``: channels at each scale; ``len(widths) - 1`` halvings. Paper: 64-128-256-512, 9 blocks: 165,233,603
+    parameters.
     """
 
     def __init__(

@@ -25,7 +25,10 @@ def save(weights: Mapping[str, Tensor], path: Path) -> str:
 
 
 def load(module: nn.Module, path: Path, sha256: str) -> None:
-    """Fill ``module`` (float32) from ``path``. BenchError where the file is missing, not the one named by ``sha256``, or does not fit."""
+    """Fill ``module`` (float32) from ``path``.
+
+    BenchError where the file is missing, not the one named by ``sha256``, or does not fit.
+    """
     if not path.is_file():
         raise BenchError(
             "the weights of this baseline are missing", where=path, fix="restore the file, or train: fhpt-bench train"

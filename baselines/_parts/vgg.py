@@ -19,7 +19,10 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class VGG(nn.Module):
-    """Convolutional trunk up to the last tap that is asked for; frozen. Taps are named ``relu<block>_<convolution>``."""
+    """Convolutional trunk up to the last tap that is asked for; frozen.
+
+    Taps are named ``relu<block>_<convolution>``.
+    """
 
     def __init__(self, network: Network, weights: Mapping[str, Tensor], taps: Sequence[str]) -> None:
         super().__init__()
@@ -56,14 +59,20 @@ class VGG(nn.Module):
 
 
 def gram(features: Tensor) -> Tensor:
-    """N x C x H x W -> N x C x C: products of channels, averaged over places (Johnson et al., Eq. 4, without its 1 / C)."""
+    """N x C x H x W -> N x C x C: products of channels, averaged over places.
+
+    Johnson et al., Eq. 4, without its 1 / C.
+    """
     n, c, h, w = features.shape
     flat = features.permute(0, 2, 3, 1).reshape(n, h * w, c)  # no copy in channels_last
     return (flat.transpose(1, 2) @ flat).float() / (h * w)
 
 
 class _MeanAbs(torch.autograd.Function):
-    """Mean |a - b| with gradient to ``a`` alone, in the precision of ``a``: one pass over memory back instead of four."""
+    """Mean |a - b| with gradient to ``a`` alone, in the precision of ``a``.
+
+    One pass over memory back instead of four.
+    """
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
@@ -88,6 +97,9 @@ def style_loss(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
 
 
 def unit_distance(made: Sequence[Tensor], true: Sequence[Tensor]) -> Tensor:
-    """LPIPS without learned heads: squared difference of channel-normalised features, averaged over places, summed over taps -> N."""
+    """LPIPS without learned heads.
+
+    Squared difference of channel-normalised features, averaged over places, summed over taps -> N.
+    """
     pairs = [(F.normalize(a.float(), dim=1), F.normalize(b.float(), dim=1)) for a, b in zip(made, true, strict=True)]
     return torch.stack([(a - b).square().sum(1).mean((1, 2)) for a, b in pairs]).sum(0)

@@ -51,8 +51,9 @@ class DRNGenerator:
     def _one(self, prompt: Prompt) -> Image:
         image = prompt.source.image
         if image.shape != (*self.shape.size, 3):
+            ours, given = ("x".join(map(str, side)) for side in (self.shape.size, image.shape))
             raise BenchError(
-                f"this DRN was trained on {self.shape.size[0]}x{self.shape.size[1]} images, not {'x'.join(map(str, image.shape))}",
+                f"this DRN was trained on {ours} images, not {given}",
                 where=prompt.source.id, fix="train it on yours: fhpt-bench train baselines/drn",
             )  # fmt: skip
         pixels = torch.from_numpy(image.transpose(2, 0, 1).copy())[None].to(self.device)

@@ -1,7 +1,7 @@
 """The network of DRN without its face module: a pose-transfer branch and a detail-replenishing branch.
 
-Names follow the paper: I_s source image, P_s and P_t poses as heatmaps, F_t features and I_c coarse image of the transfer
-branch G_P, z_s style code, R_t residual, I_t = I_c + R_t.
+Names follow the paper: I_s source image, P_s and P_t poses as heatmaps, F_t features and I_c coarse image of the
+transfer branch G_P, z_s style code, R_t residual, I_t = I_c + R_t.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ class DRN(nn.Module):
         self.detail = DetailBranch(shape) if shape.detail else None
         start_small(self.transfer)
         if self.detail is not None:
-            # Not the style encoder and the perceptrons: without a normalisation after them, N(0, 0.02) lets the code vanish.
+            # Not the style encoder and the perceptrons: without a normalisation after them, N(0, 0.02) lets the code
+            # vanish.
             start_small(self.detail.ups)
             start_small(self.detail.head)
 

@@ -81,8 +81,9 @@ class DRNTraining(nn.Module):
                     f"no phase is called {phase.kind!r}", where="training.phases", fix="DRN knows joint and cycle"
                 )
             if any(side * phase.scale % 2 ** (len(shape.widths) - 1) for side in shape.size):
+                times = len(shape.widths) - 1
                 raise BenchError(
-                    f"images of {shape.size} scaled by {phase.scale} cannot be halved {len(shape.widths) - 1} times without a rest",
+                    f"images of {shape.size} x {phase.scale} cannot be halved {times} times without a rest",
                     where="training.phases", fix="choose another scale or fewer widths",
                 )  # fmt: skip
         self.network = DRN(shape)
@@ -94,8 +95,11 @@ class DRNTraining(nn.Module):
         if losses.transfer_weights:
             _take_transfer(self.network, Path(losses.transfer_weights))
         elif not losses.train_transfer:
-            raise BenchError("the transfer branch is to stay fixed, but nothing says at which weights", where="losses.transfer_weights",
-                             fix="name the model.safetensors of a snapshot, e.g. of config pb-only")  # fmt: skip
+            raise BenchError(
+                "the transfer branch is to stay fixed, but at which weights?",
+                where="losses.transfer_weights",
+                fix="name the model.safetensors of a snapshot, e.g. of config pb-only",
+            )
         # A frozen network is no part of the state: in a tuple, it is neither saved nor moved with the module.
         self._vgg = (_trunk(losses),)
         self.to(memory_format=torch.channels_last)
@@ -114,7 +118,10 @@ class DRNTraining(nn.Module):
         return {name: self.recipe.optimizer_of(*modules) for name, modules in groups.items() if modules}
 
     def step(self, batch: Batch, update: Update, kind: str) -> dict[str, Tensor]:
-        """One batch. ``cycle``: the paper's 1-1-3. ``joint``: one step on coarse and final image, without the adversary."""
+        """One batch. ``cycle``: the paper's 1-1-3.
+
+        ``joint``: one step on coarse and final image, without the adversary.
+        """
         source, target = batch["source"], batch["target"]
         with torch.no_grad():
             true = self._features(target)
@@ -129,7 +136,8 @@ class DRNTraining(nn.Module):
             log |= {f"coarse_{k}": v for k, v in parts.items()}
         if only_transfer:
             return log
-        # The transfer branch runs again: its weights have just changed, and gradients of the old pass are no longer theirs.
+        # The transfer branch runs again: its weights have just changed, and gradients of the old pass are no longer
+        # theirs.
         features, coarse = self._coarse(batch)
         final = self.network.finish(source, features, coarse)
         loss, parts = self._content(final, target, true, style=True)
@@ -152,7 +160,10 @@ class DRNTraining(nn.Module):
         return {"coarse": coarse, "final": final}
 
     def validate(self, batch: Batch) -> Tensor:
-        """LPIPS-like distance of what is made from the target, N; smaller is better. The snapshot is chosen by its mean."""
+        """LPIPS-like distance of what is made from the target, N; smaller is better.
+
+        The snapshot is chosen by its mean.
+        """
         _, made = self.network(batch["source"], batch["source_points"], batch["target_points"])
         return unit_distance(self._features(made.clamp(-1, 1)), self._features(batch["target"]))
 

@@ -1,4 +1,7 @@
-"""DRN: sizes against the facts of the paper, the losses, the 1-1-3 cycle, and images that depend on their prompt alone."""
+"""DRN.
+
+Sizes against the facts of the paper, the losses, the 1-1-3 cycle, and images that depend on their prompt alone.
+"""
 
 from __future__ import annotations
 
