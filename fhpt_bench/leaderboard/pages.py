@@ -115,7 +115,9 @@ def _shot(board: Board, column: Column | None, pair: GalleryPair, pictures: Pict
     for each in dict.fromkeys([column, *headline] if column else headline):
         value = pair.scores.get(each.name)
         if value is not None and math.isfinite(value):
-            values.append((each.short, number(value, max(each.decimals, 3))))
+            twin = sum(other.short == each.short for other in board.columns) > 1
+            label = f"{each.short} {each.setting}" if twin and each.setting else each.short
+            values.append((label, number(value, max(each.decimals, 3))))
     return Shot(pair.pair.id, tuple(zip(("source", "pose", "truth", "generated"), ids, strict=True)), tuple(values))
 
 

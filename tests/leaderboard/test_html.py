@@ -47,7 +47,7 @@ def page(records: list[Record], galleries: dict[int, Gallery], tmp_path_factory:
             )
         }
     )
-    rows = [*records, attack, make_record("limited", make_scores(2.0), limit=20)]
+    rows = [*records, attack, make_record("limited" * 60, make_scores(2.0), limit=20)]
     rows.append(make_record("elsewhere", make_scores(2.0), data="e" * 64))
     return write(rows, tmp_path_factory.mktemp("page"), galleries)
 
@@ -211,7 +211,7 @@ def test_names_and_reasons_are_text(browser: webdriver.Chrome, board: WebElement
 def test_other_data_and_limited_rows_stand_in_tables_of_their_own(browser: webdriver.Chrome, board: WebElement) -> None:
     assert len(browser.find_elements(By.CSS_SELECTOR, "section.board")) == 3
     limited, elsewhere = browser.find_element(By.ID, "b1"), browser.find_element(By.ID, "b2")
-    assert names(limited) == ["limited"]
+    assert names(limited) == ["limited" * 60]
     assert "not ranked" in limited.text
     assert [element.text for element in limited.find_elements(By.CSS_SELECTOR, ".rank")] == [""]
     assert limited.find_elements(By.CSS_SELECTOR, "td.best") == []
