@@ -14,6 +14,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,26 @@ def test_two_networks_of_one_file_cost_one_download(server: Served) -> None:
     _add("other", official)
     weights.pull(["net", "other"])
     assert server.asked == ["/net.pth"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_on_a_terminal_and_silence_elsewhere(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    official = _official(server, _saved(TENSORS))
+    monkeypatch.setenv("TERM", "xterm")
+    for name, stream, progress, expected in (
+        ("one", Terminal(), True, True),
+        ("two", Terminal(), False, False),
+        ("three", io.StringIO(), True, False),
+    ):
+        _add(name, replace(official, form=FILE), suffix=f".{name}")
+        monkeypatch.setattr(sys, "stderr", stream)
+        catalogue.NETWORKS = {name: catalogue.NETWORKS[name]}  # or the first pull would fetch for all three
+        weights.get(name, progress=progress)
+        assert ("net.pth" in stream.getvalue()) == expected
 
 
 # --- the package index

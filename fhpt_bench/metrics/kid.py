@@ -110,19 +110,26 @@ class _Sums:
 def _block_sums(a: Rows, b: Rows, group_a: NDArray[np.intp], group_b: NDArray[np.intp], count: int) -> Floats:
     """Kernel sums by group of a and of b, an image with itself left out; in blocks, so that memory is flat."""
     same = a is b
-    indicator = np.zeros((len(b), count + 1))
-    indicator[np.arange(len(b)), group_b] = 1
     sums: Floats = np.zeros((count + 1, count + 1))
     for start in range(0, len(a), _CHUNK):
         rows = np.asarray(a[start : start + _CHUNK], np.float64)
-        by_group: Floats = np.zeros((len(rows), count + 1))
-        for at in range(0, len(b), _CHUNK):
+        rows_in = _indicator(group_a[start : start + _CHUNK], count)
+        for at in range(start if same else 0, len(b), _CHUNK):
             kernel = polynomial(rows, np.asarray(b[at : at + _CHUNK], np.float64))
             if same and at == start:
                 np.fill_diagonal(kernel, 0)
-            by_group += kernel @ indicator[at : at + _CHUNK]
-        np.add.at(sums, group_a[start : start + _CHUNK], by_group)
+            block = rows_in.T @ kernel @ _indicator(group_b[at : at + _CHUNK], count)
+            sums += block
+            if same and at > start:  # the kernel is symmetric: the block below the diagonal is this one, turned
+                sums += block.T
     return sums
+
+
+def _indicator(group: NDArray[np.intp], count: int) -> Floats:
+    """n x (count + 1): 1 in the column of each row's group, the last for none."""
+    columns: Floats = np.zeros((len(group), count + 1))
+    columns[np.arange(len(group)), group] = 1
+    return columns
 
 
 def polynomial(a: Floats, b: Floats) -> Floats:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +47,22 @@ def test_equals_torchmetrics() -> None:
         basis @ cov_b @ basis.T,
     )
     assert score.value == pytest.approx(float(difference @ difference + theirs), rel=1e-5)
+
+
+@pytest.mark.slow
+def test_torchmetrics_end_to_end(inception_file: Path) -> None:
+    """Images in, distance out, theirs and ours: the resize, the network, the moments and the root."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torchmetrics.image.fid import FrechetInceptionDistance
+
+        theirs = FrechetInceptionDistance(feature=2048, feature_extractor_weights_path=str(inception_file))
+    metric = FID("fid")
+    target, generated = pictures(10, 256, 176, seed=1), pictures(10, 256, 176, seed=2)
+    for images, real in ((target, True), (generated, False)):
+        theirs.update(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), real=real)
+    [score] = metric.summarise(metric.measure(batch_for(metric, generated, target)), context_for(list("ab") * 5))
+    assert score.value == pytest.approx(float(theirs.compute()), rel=1e-4)
 
 
 def test_end_to_end_on_pictures() -> None:
