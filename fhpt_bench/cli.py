@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -248,7 +248,7 @@ def train(
     budget: Annotated[str | None, typer.Option(help="Stop after this time: 90m, 2h, 1200s.")] = None,
     samples: Annotated[int | None, typer.Option(help="Stop after this many samples.")] = None,
     device: Device = "auto",
-    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed.")] = "32-true",
+    precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Arithmetic.")] = "32-true",
     batch_size: Annotated[int | None, typer.Option(help="Overrides the config's.")] = None,
     workers: Workers = 2,
     seed: Seed = 0,

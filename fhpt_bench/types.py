@@ -229,14 +229,21 @@ class Metric(Protocol):
 
 
 class Trainable(Protocol):
-    """A baseline under training, as its package's ``build(config)`` gives it; also a torch module. See ``docs/training.md``."""
+    """A baseline under training, as its package's ``build(config)`` gives it; also a torch module.
+
+    See ``docs/training.md``.
+    """
 
     def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
         """By the name under which ``step`` updates what they hold."""
         ...
 
-    def step(self, batch: Mapping[str, torch.Tensor], update: Callable[..., None], kind: str) -> Mapping[str, torch.Tensor]:
-        """Learn from one batch (``train_data``): call ``update(loss, *names)`` once or more; return losses to log. ``kind``: phase."""
+    def step(self, batch: Mapping[str, torch.Tensor], update: Callable[..., None], kind: str) -> Mapping[str,
+    torch.Tensor]:
+        """Learn from one batch (``train_data``): call ``update(loss, *names)`` once or more; return losses to log.
+
+        ``kind``: phase.
+        """
         ...
 
     def sample(self, batch: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.features import Networks
+from fhpt_bench.harness.masks import masks as masks_of
 from fhpt_bench.images import pixels_sha256
 from fhpt_bench.paths import atomic
 from fhpt_bench.progress import progress
@@ -116,7 +117,7 @@ def _measure_shard(
     pool: ThreadPoolExecutor,
 ) -> None:
     parts: dict[str, list[Rows]] = {metric.name: [] for metric in metrics}
-    masks = [pool.submit(data.regions, item.pair) for item in items]
+    masks = [pool.submit(masks_of, data, item.pair) for item in items]
     for start in range(0, len(items), batch_size):
         chosen = items[start : start + batch_size]
         batch = _batch(chosen, [m.result() for m in masks[start : start + batch_size]], networks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def training_rows(data: Dataset, networks: Networks, show: bool | None = None) -
     return rows
 
 
-def _measure(data: Dataset, feature: str, networks: Networks, path: paths.Path, show: bool | None) -> None:
+def _measure(data: Dataset, feature: str, networks: Networks, path: Path, show: bool | None) -> None:
     photos = data.photos()
     parts: list[Rows] = []
     with progress(f"training photos: {feature}", len(photos), unit="photos", show=show) as advance:

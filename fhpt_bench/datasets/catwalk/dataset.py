@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from fhpt_bench.errors import BenchError
 from fhpt_bench.types import Face, Image, Mask, Pair, Photo, Pose
 
 SPLITS = ("train", "val", "test")
+DECODED = 256
+"""Images kept decoded (35 MB): a photograph is the source or target of several pairs."""
+_CODE = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
 DATA = Path(__file__).parent / "data"
 _CLASS = {name: i for i, name in enumerate(CIHP20)}
 _CLOTHES = [_CLASS[n] for n in ("hat", "glove", "upper_clothes", "dress", "coat", "socks", "pants", "scarf", "skirt")]
@@ -48,6 +52,7 @@ class Catwalk:
         self._photos: dict[str, Photo] = {}
         self._archives: dict[str, Archive] = {}
         self._corners: dict[str, NDArray[np.float32]] = {}
+        self._decode = lru_cache(DECODED)(lambda photo_id: self._archives[photo_id].image(photo_id))
         self._load()
         self._pairs = self._listed() if f"pairs-{split}.csv" in self._files else pairs.valid(self._notes)
         self._surface = lru_cache(64)(self._read_surface)
@@ -81,7 +86,7 @@ class Catwalk:
             self._corners |= {outfit: np.array(rows, np.float32) for outfit, rows in notes["corners"].items()}
             for photo_id, note in notes["photos"].items():
                 self._notes[photo_id], self._archives[photo_id] = note, archive
-                read = partial(archive.image, photo_id)
+                read = partial(self._decode, photo_id)
                 self._photos[photo_id] = Photo(photo_id, _pose(note), notes["person"], read, note["labels"])
 
     def _listed(self) -> list[tuple[str, str]]:
@@ -93,11 +98,21 @@ class Catwalk:
 
     def __getitem__(self, index: int) -> Pair:
         source, target = self._pairs[index]
-        return Pair(pairs.pair_id(source, target), self._photos[source], self._photos[target])
+        # Photos of their own: a Photo keeps its image as long as it lives, and memory must not grow with the pairs.
+        return Pair(pairs.pair_id(source, target), replace(self._photos[source]), replace(self._photos[target]))
 
     def photos(self) -> list[Photo]:
         """Every photograph of the split once, by person, outfit and view."""
-        return list(self._photos.values())
+        return [replace(photo) for photo in self._photos.values()]
+
+    def training(self) -> Catwalk:
+        """The training photographs of the same data, for protocols whose reference set they are."""
+        return Catwalk("train", None if self.root == DATA else self.root)
+
+    @property
+    def regions_key(self) -> str:
+        """Changes whenever ``regions`` would, for the same data: what the harness keeps masks under."""
+        return _CODE
 
     def parsing(self, photo: Photo) -> NDArray[np.uint8]:
         """H x W, index in ``skeletons.CIHP20``. Hands are arms, neck is torso skin, a tie belongs to the upper
