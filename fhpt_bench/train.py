@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from lightning_fabric import Fabric
@@ -57,13 +57,11 @@ def train(
     settings = train_config.read(folder, config)
     recipe = train_config.parse(Recipe, settings, "training")
     limit, goal = train_config.seconds(budget) if budget else None, samples or (None if budget else recipe.samples)
-    batch_size = batch_size or recipe.batch
-    dataset = registry.find("datasets", data)
+    batch_size = recipe.batch if batch_size is None else batch_size
     fabric = _fabric(device, precision)
-    if batch_size % fabric.world_size:
-        raise BenchError(
-            f"batch {batch_size} does not divide over {fabric.world_size} processes", fix="choose a multiple"
-        )
+    dataset = registry.find("datasets", data)
+    if batch_size < 1 or batch_size % fabric.world_size:
+        raise BenchError(f"batch {batch_size} does not divide over {fabric.world_size} processes", fix="a multiple")
     share = batch_size // fabric.world_size
 
     # Data: the whole of it in memory.
@@ -188,6 +186,10 @@ def _average(fabric: Fabric, parameters: list[torch.nn.Parameter]) -> None:
 
 
 def _fabric(device: str, precision: Precision) -> Fabric:
+    if precision not in get_args(Precision):
+        raise BenchError(f"no training in precision {precision!r}", fix=f"one of {', '.join(get_args(Precision))}")
+    if device not in ("auto", "cpu", "cuda", "mps"):
+        raise BenchError(f"no kind of device is called {device!r}", fix="auto, cpu, cuda or mps")
     processes, here = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if device == "cuda" and not torch.cuda.is_available():
         raise BenchError("no CUDA device is at hand", fix="--device cpu")

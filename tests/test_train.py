@@ -199,6 +199,12 @@ def test_wrong_options(tmp_path: Path) -> None:
     for budget in ("90", "m", "-3m", "1d", "nanm"):
         with pytest.raises(BenchError, match="not a budget"):
             run(tmp_path, budget=budget)
+    with pytest.raises(BenchError, match="precision"):
+        run(tmp_path, precision="16-mixed")
+    with pytest.raises(BenchError, match="device"):
+        run(tmp_path, device="gpu0")
+    with pytest.raises(BenchError, match="batch"):
+        run(tmp_path, batch_size=0)
     assert (seconds("90m"), seconds("1.5h"), seconds("20s")) == (5400, 5400, 20)
     with pytest.raises(BenchError, match="phases"):
         train_config.parse(

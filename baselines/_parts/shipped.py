@@ -24,6 +24,18 @@ def save(weights: Mapping[str, Tensor], path: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def export(snapshot: Path, to: Path, part: str = "network.") -> str:
+    """Write the generator of a training snapshot as shipped weights; returns the sha256 for config.toml.
+
+    ``snapshot``: folder that ``fhpt_bench.train`` names; ``part``: the generator's prefix in it.
+    """
+    path = snapshot / "model.safetensors"
+    if not path.is_file():
+        raise BenchError("no snapshot here", where=snapshot, fix="name the folder that `fhpt-bench train` printed")
+    found = {k.removeprefix(part): v for k, v in load_bytes(path.read_bytes()).items() if k.startswith(part)}
+    return save(found, to)
+
+
 def load(module: nn.Module, path: Path, sha256: str) -> None:
     """Fill ``module`` (float32) from ``path``.
 

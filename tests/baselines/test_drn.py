@@ -241,6 +241,20 @@ def test_weights_come_back_as_written(tiny_weights: tuple[Path, str], tmp_path: 
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
+def test_export_of_a_snapshot(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    model = training.build(settings("tiny"))
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, tmp_path / "model.safetensors")
+    sha256 = shipped.export(tmp_path, tmp_path / "shipped.safetensors")
+    network = DRN(shape("tiny"))
+    shipped.load(network, tmp_path / "shipped.safetensors", sha256)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, model.network.state_dict()[name].half().float())
+    with pytest.raises(BenchError, match="no snapshot"):
+        shipped.export(tmp_path / "none", tmp_path / "x")
+
+
 def test_bad_weights(tiny_weights: tuple[Path, str], tmp_path: Path) -> None:
     path, sha256 = tiny_weights
     with pytest.raises(BenchError, match="missing"):
