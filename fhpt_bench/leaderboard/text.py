@@ -24,8 +24,16 @@ LEGEND = (
 
 
 def to_csv(records: Sequence[Record]) -> str:
-    """Every score of every record in long form, the columns of ``table.COLUMNS``; values with all their digits."""
-    text: str = table(records).to_csv(index=False, lineterminator="\n")
+    """Every score of every record in long form, the columns of ``table.COLUMNS``; values with all their digits.
+
+    A name that a spreadsheet would take for a formula (``=...``, ``+``, ``-``, ``@``) gets a leading apostrophe.
+    """
+    frame = table(records)
+    for column in ("model", "score", "data", "protocol"):
+        frame[column] = [
+            f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name for name in frame[column]
+        ]
+    text: str = frame.to_csv(index=False, lineterminator="\n")
     return text
 
 

@@ -30,6 +30,11 @@ def test_csv_comes_back_whole(records: list[Record]) -> None:
     assert list(back["unavailable"].fillna("")) == list(frame["unavailable"])
 
 
+def test_csv_gives_a_spreadsheet_no_formula() -> None:
+    rows = [make_record('=HYPERLINK("http://x", "y")', make_scores(0.1))]
+    assert set(pd.read_csv(io.StringIO(to_csv(rows)))["model"]) == {'\'=HYPERLINK("http://x", "y")'}
+
+
 def test_markdown_marks_best_tied_reference_and_reason(records: list[Record]) -> None:
     text = to_markdown(records)
     lines = {line.split("|")[2].strip(): line for line in text.splitlines() if line.startswith("| ")}
