@@ -69,8 +69,8 @@ def _speed(found: dict[str, Any], basis: int) -> str:
 
 {pairs} pairs of Catwalk, 256x176, on the CPU; no feature cached before; code and weights loaded before the clock
 starts, for everyone. Each tool reads the files itself; "the networks alone" get the {distinct} distinct images decoded.
-Processor time is that of all threads (`OMP_WAIT_POLICY=passive`: waiting is not counted); ours includes loading the networks and {times["ours"]["summarise"][0]:.1f} s of
-summaries (intervals of every score).
+Processor time is that of all threads (`OMP_WAIT_POLICY=passive`: waiting is not counted); ours includes loading the
+networks, and {times["ours"]["summarise"][0]:.1f} s of summaries (intervals of every score).
 
 {_table(("", "what", "seconds", "ms a pair", "processor s", "processor ms a pair"), rows)}
 
