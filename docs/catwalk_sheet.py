@@ -1,4 +1,7 @@
-"""Draw docs/catwalk.png: who is in Catwalk's test split, and what is known of a pair. Run: python docs/catwalk_sheet.py"""
+"""Draw docs/catwalk.png: who is in Catwalk's test split, and what is known of a pair.
+
+Run: python docs/catwalk_sheet.py
+"""
 
 from __future__ import annotations
 
