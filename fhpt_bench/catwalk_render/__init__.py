@@ -1,9 +1,10 @@
 """The renderer that made Catwalk: an optional extra (``pip install 'fhpt-bench[catwalk]'``), never needed to load the
 data.
 
-Read in this order: ``people`` (who), ``wardrobe`` (wearing what), ``pieces`` and ``dress`` (one mesh), ``poses`` (standing how),
-``photograph`` (pixels), ``annotate`` (what is known of each pixel), ``export`` (files). World axes, in metres: x to the
-person's left, y backwards (the person looks along -y), z up; the camera stands at y = -6 and looks along +y.
+Read in this order: ``people`` (who), ``wardrobe`` (wearing what), ``pieces`` and ``dress`` (one mesh), ``poses``
+(standing how), ``photograph`` (pixels), ``annotate`` (what is known of each pixel), ``export`` (files). World axes, in
+metres: x to the person's left, y backwards (the person looks along -y), z up; the camera stands at y = -6 and looks
+along +y.
 """
 
 from __future__ import annotations

@@ -58,6 +58,9 @@ def _anny() -> Any:
     torch.set_num_threads(1)  # sums in a fixed order: the same bytes whatever the machine's thread count
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # anny's and warp's own deprecations
+        import warp
+
+        warp.config.log_level = warp.LOG_ERROR  # it prints to stdout, where only results belong
         import anny
         from anny.paths import set_anny_cache_path
 

@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +85,20 @@ class Archive:
             return self._zip.read(member)
         except (KeyError, zipfile.BadZipFile) as error:
             raise BenchError(f"{member} is missing or damaged", where=self.path, fix=_FIX) from error
+
+
+class Decoder:
+    """Images by photo id, the latest ``keep`` of them kept decoded; may be sent to another process (without those)."""
+
+    def __init__(self, archives: Mapping[str, Archive], keep: int) -> None:
+        self._archives, self._keep = archives, keep
+        self._kept = lru_cache(keep)(self._read)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Decoder, (self._archives, self._keep)
+
+    def __call__(self, photo_id: str) -> Image:
+        return self._kept(photo_id)
+
+    def _read(self, photo_id: str) -> Image:
+        return self._archives[photo_id].image(photo_id)

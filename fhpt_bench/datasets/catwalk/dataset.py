@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.datasets.catwalk import pairs
-from fhpt_bench.datasets.catwalk.archive import Archive, verified
+from fhpt_bench.datasets.catwalk.archive import Archive, Decoder, verified
 from fhpt_bench.datasets.catwalk.surface import PARTS, Surface, decode, match
 from fhpt_bench.datasets.catwalk.warp import exact_warp
 from fhpt_bench.datasets.skeletons import CIHP20
@@ -52,7 +52,7 @@ class Catwalk:
         self._photos: dict[str, Photo] = {}
         self._archives: dict[str, Archive] = {}
         self._corners: dict[str, NDArray[np.float32]] = {}
-        self._decode = lru_cache(DECODED)(lambda photo_id: self._archives[photo_id].image(photo_id))
+        self._decode = Decoder(self._archives, DECODED)
         self._load()
         self._pairs = self._listed() if f"pairs-{split}.csv" in self._files else pairs.valid(self._notes)
         self._surface = lru_cache(64)(self._read_surface)
