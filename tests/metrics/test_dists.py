@@ -41,6 +41,13 @@ def test_equals_torchmetrics(theirs: torch.nn.Module) -> None:
     assert rows[0, 0] > rows[1, 0] > 0.001
 
 
+def test_a_row_does_not_depend_on_its_batch() -> None:
+    metric = DISTS("dists")
+    together = metric.measure(batch_for(metric, GENERATED, TARGET))
+    alone = [metric.measure(batch_for(metric, GENERATED[i : i + 1], TARGET[i : i + 1])) for i in range(3)]
+    np.testing.assert_allclose(together, np.concatenate(alone), rtol=0, atol=1e-6)
+
+
 def test_symmetric_and_summed_up() -> None:
     metric = DISTS("dists")
     rows = metric.measure(batch_for(metric, GENERATED, TARGET))
