@@ -44,23 +44,23 @@ class TransferBranch(nn.Module):
     """
 
     def __init__(
-        self, widths: Sequence[int], blocks: int, dropout: float, stem_kernel: int, head_kernel: int, points: int = 18
+        self, widths: Sequence[int], blocks: int, dropout: float, stem_kernel: int, head_kernel: int, colours: int = 3
     ) -> None:
         super().__init__()
         deepest = widths[-1]
         pairs = list(pairwise(widths))
-        self.image_down = nn.Sequential(stem(3, widths[0], stem_kernel), *(down(a, b) for a, b in pairs))
-        self.pose_down = nn.Sequential(stem(2 * points, widths[0], stem_kernel), *(down(a, b) for a, b in pairs))
+        self.image_down = nn.Sequential(stem(colours, widths[0], stem_kernel), *(down(a, b) for a, b in pairs))
+        self.pose_down = nn.Sequential(stem(2 * 18, widths[0], stem_kernel), *(down(a, b) for a, b in pairs))
         self.blocks = nn.ModuleList(
             PATBlock(deepest, deepest if i == 0 else 2 * deepest, dropout) for i in range(blocks)
         )
         ups = [layer for a, b in reversed(pairs) for layer in (UpConv(b, a), instance_norm(a), nn.ReLU(inplace=True))]
-        head = nn.Conv2d(widths[0], 3, head_kernel)
-        self.up = nn.Sequential(*ups, ReflectPad(head_kernel // 2), head, nn.Tanh())
+        self.up = nn.Sequential(*ups, ReflectPad(head_kernel // 2))
+        self.head = nn.Conv2d(widths[0], colours, head_kernel)
 
     def forward(self, source: Tensor, poses: Tensor) -> tuple[Tensor, Tensor]:
-        """source N x 3 x H x W in [-1, 1]; poses N x 36 x H x W -> F_t N x C x h x w, I_c N x 3 x H x W in [-1, 1]."""
+        """source N x colours x H x W in [-1, 1], poses N x 36 x H x W -> F_t N x C x h x w, I_c as source."""
         image, pose = self.image_down(source), self.pose_down(poses)
         for block in self.blocks:
             image, pose = block(image, pose)
-        return image, self.up(image)
+        return image, self.head(self.up(image)).tanh()

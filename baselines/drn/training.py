@@ -80,11 +80,16 @@ class DRNTraining(nn.Module):
                 raise BenchError(
                     f"no phase is called {phase.kind!r}", where="training.phases", fix="DRN knows joint and cycle"
                 )
-            if any(side * phase.scale % 2 ** (len(shape.widths) - 1) for side in shape.size):
-                times = len(shape.widths) - 1
+            times, scale = len(shape.widths) - 1, phase.scale if shape.fold == 1 else 1 / shape.fold
+            if any(side * scale % 2**times for side in shape.size):
                 raise BenchError(
-                    f"images of {shape.size} x {phase.scale} cannot be halved {times} times without a rest",
+                    f"images of {shape.size} x {scale} cannot be halved {times} times without a rest",
                     where="training.phases", fix="choose another scale or fewer widths",
+                )  # fmt: skip
+            if shape.fold > 1 and phase.scale not in (1, 1 / shape.fold):
+                raise BenchError(
+                    f"a network that folds by {shape.fold} trains at scale 1 or 1 / {shape.fold}, not {phase.scale}",
+                    where="training.phases", fix="choose one of them",
                 )  # fmt: skip
         self.network = DRN(shape)
         self.d_appearance, self.d_shape = (

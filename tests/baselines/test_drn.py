@@ -100,6 +100,21 @@ def test_shapes(name: str) -> None:
     assert not torch.equal(coarse, final)
 
 
+def test_folded_network_is_the_same_on_small_images() -> None:
+    """A half-size image and the same image in squares of four equal pixels give the same, at their sizes."""
+    network = DRN(shape("tiny")).eval()
+    assert network.shape.fold == 2
+    image, points = torch.rand(2, 3, 32, 22) * 2 - 1, torch.rand(2, 2, 18, 2) * 20
+    with torch.no_grad():
+        small = network(image, *points)
+        large = network(nn.functional.interpolate(image, scale_factor=2.0), *((points + 0.5) * 2 - 0.5))
+    for a, b in zip(small, large, strict=True):
+        torch.testing.assert_close(nn.functional.interpolate(a, scale_factor=2.0), b)
+    folded = network.fold(torch.rand(1, 3, 64, 44))
+    assert folded.shape == (1, 12, 32, 22)
+    assert torch.equal(network.fold(network.unfold(folded, 64)), folded)
+
+
 def test_heatmaps() -> None:
     points = torch.tensor([[[3.0, 5.0], [torch.nan, torch.nan], [-2.0, 4.0], [8.4, 2.0]]])
     maps = heatmaps(points, (12, 9), 2.0)
@@ -281,7 +296,19 @@ def test_configs() -> None:
         train_config.read(FOLDER, "small+end")
     with pytest.raises(BenchError, match="widths"):
         train_config.parse(Shape, {"model": {**train_config.read(FOLDER, "tiny")["model"], "widths": "wide"}}, "model")
-    config = settings("small")
-    config["training"] = {**config["training"], "phases": [{"until": 1.0, "kind": "joint", "scale": 0.3}]}
-    with pytest.raises(BenchError, match="halved"):
+
+
+@pytest.mark.parametrize(
+    ("fold", "phase", "message"),
+    [
+        (2, {"kind": "joint", "scale": 0.3}, "scale 1 or 1 / 2"),
+        (1, {"kind": "joint", "scale": 0.3}, "halved 1 times"),
+        (1, {"kind": "rest"}, "joint and cycle"),
+    ],
+)
+def test_phases_that_cannot_be(fold: int, phase: dict[str, Any], message: str) -> None:
+    config = settings("tiny")
+    config["model"]["fold"] = fold
+    config["training"]["phases"] = [{"until": 1.0, **phase}]
+    with pytest.raises(BenchError, match=message):
         training.build(config)
