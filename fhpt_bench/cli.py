@@ -130,6 +130,8 @@ def _finish(record: Any, folder: Path, as_json: bool, html: bool, show: Any) -> 
         _print_json(record.model_dump(mode="json"))
         return
     show.print_leaderboard(record)
+    if len(show.beside(record)) > 1:
+        _say("other rows: as shipped with fhpt-bench; measure one yourself with fhpt-bench run --model NAME")
     _say(f"record: {folder / 'record.json'}")
     if page is not None:
         _say(f"leaderboard: {page.resolve().as_uri()}")

@@ -65,6 +65,7 @@ class Provenance(_Frozen):
     images_sha256: str = ""
     """Hash over every scored image in pair order."""
     command: str = ""
+    """Measures this row again; empty where only its owner can."""
 
 
 class Record(_Frozen):

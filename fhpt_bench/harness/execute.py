@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
 
+from fhpt_bench import registry
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness import models
 from fhpt_bench.harness.features import Networks
@@ -87,7 +88,7 @@ def execute(job: Job, model: models.Model, where: Path, arrays: Mapping[str, Ima
             seed=job.seed,
             people=tuple(sorted(set(about.people))),
             scores=tuple(scores),
-            provenance=_provenance(job, seconds, networks, images),
+            provenance=_provenance(job, seconds, networks, images, _command(job, model)),
         )
         write_record(record, folder.record)
     return record
@@ -99,7 +100,22 @@ def _reader(arrays: Mapping[str, Image] | None, files: Mapping[str, Path], size:
     return lambda pair_id: read_image(files[pair_id], size)
 
 
-def _provenance(job: Job, seconds: Mapping[str, float], networks: Networks, images: str) -> Provenance:
+def _command(job: Job, model: models.Model) -> str:
+    """The command that measures this row again; empty for arrays, which only their owner can pass."""
+    if model.generator is None and model.folder is None:
+        return ""
+    named = model.card.name if model.card.name in registry.names("generators") else model.card.source
+    what = f"score {model.folder.name}" if model.folder else f"run --model {named}"
+    options = [
+        f"--protocol {job.protocol.name}",
+        f"--data {job.data.name}",
+        f"--split {job.data.split}",
+        f"--seed {job.seed}",
+    ]
+    return " ".join(["fhpt-bench", what, *options, *([f"--limit {job.limit}"] if job.limit is not None else [])])
+
+
+def _provenance(job: Job, seconds: Mapping[str, float], networks: Networks, images: str, command: str) -> Provenance:
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -113,6 +129,7 @@ def _provenance(job: Job, seconds: Mapping[str, float], networks: Networks, imag
         seconds={stage: round(s, 3) for stage, s in seconds.items()},
         features=networks.keys(),
         images_sha256=images,
+        command=command,
     )
 
 
