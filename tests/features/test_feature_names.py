@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from fhpt_bench import features
 from fhpt_bench.errors import BenchError
 from fhpt_bench.features import Name, feature_name
 from fhpt_bench.metrics.prepare import Prepare
+from fhpt_bench.protocol import MetricSpec, build_metric
 
 
 def test_a_name_carries_its_settings_there_and_back() -> None:
@@ -47,3 +51,12 @@ def test_a_network_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(BenchError, match=r"inception-fid-logits.*could not be had") as caught:
         features.build("inception.logits")
     assert "weights-inception-2015-12-05-6726825d.pth" in caught.value.fix
+
+
+def test_every_metric_the_documentation_shows_names_features_that_exist() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    specs = [spec for block in text.split("```toml")[1:] for spec in tomllib.loads(block.split("```")[0])["metrics"]]
+    needs = {n.feature for spec in specs for n in build_metric(MetricSpec(**spec), where="docs/metrics.md").needs}
+    assert {"alexnet.taps", "vgg16.l2taps", "inception.pool3[pytorch-fid]", "inception.logits[torch-fidelity]"} <= needs
+    for feature in needs:
+        assert features.networks(feature)
