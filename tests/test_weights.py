@@ -176,6 +176,21 @@ def test_wrong_truncated_or_absent_content_is_refused(server: Served, fault: str
     assert list((Path(os.environ["FHPT_BENCH_CACHE"]) / "weights").glob(f"{network.name}*")) == []
 
 
+def test_a_download_that_ends_early_is_asked_for_again(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    _add("net", _official(server, _saved(TENSORS)))
+    server.cut.add("/net.pth")
+
+    class Mended(list[str]):
+        def append(self, path: str) -> None:
+            super().append(path)
+            if len(self) == 2:
+                server.cut.clear()
+
+    monkeypatch.setattr(server, "asked", Mended())
+    assert _same(weights.load("net"))
+    assert server.asked == ["/net.pth", "/net.pth"]
+
+
 def test_a_prefix_of_the_hash_is_enough_where_no_more_is_published(server: Served) -> None:
     content = _saved(TENSORS)
     _add("net", _official(server, content, sha256=_sha(content)[:8]))

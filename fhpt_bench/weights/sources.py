@@ -51,6 +51,10 @@ class RefusedError(Exception):
     """A source that cannot be used, and why."""
 
 
+class CutShortError(RefusedError):
+    """A download that ended early: worth asking again, once."""
+
+
 def offline() -> bool:
     return os.environ.get("FHPT_BENCH_OFFLINE", "").lower() in {"1", "true", "yes", "on"}
 
@@ -212,6 +216,14 @@ class _Pages(package_index.ReadPage):
 
 
 def _download(url: str, expected: str, target: Path, report: Report, where: package_index.Settings) -> Path:
+    """As ``_download_once``; a download that ends early is tried twice."""
+    try:
+        return _download_once(url, expected, target, report, where)
+    except CutShortError:
+        return _download_once(url, expected, target, report, where)
+
+
+def _download_once(url: str, expected: str, target: Path, report: Report, where: package_index.Settings) -> Path:
     """``url`` in ``target``, hashed while it arrives; RefusedError where host, length or hash is not right."""
     if (local := package_index.local_path(url)) is not None:
         return _checked(local, expected)
@@ -228,9 +240,9 @@ def _download(url: str, expected: str, target: Path, report: Report, where: pack
         except OSError as error:  # requests' errors are OSErrors
             if error.errno == errno.ENOSPC:
                 raise
-            raise RefusedError(f"{_bare(url)} broke off after {done} bytes ({_why(error)})") from error
+            raise CutShortError(f"{_bare(url)} broke off after {done} bytes ({_why(error)})") from error
     if total is not None and done != total:
-        raise RefusedError(f"{_bare(url)} was cut short ({done} of {total} bytes)")
+        raise CutShortError(f"{_bare(url)} was cut short ({done} of {total} bytes)")
     if not digest.hexdigest().startswith(expected):
         raise RefusedError(f"{_bare(url)} has the wrong hash (expected {expected}, got {digest.hexdigest()})")
     return target
