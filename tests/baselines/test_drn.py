@@ -90,6 +90,20 @@ def test_small_and_tiny_stay_within_their_limits() -> None:
     assert count(DRN(shape("tiny"))) < 200_000
 
 
+def test_the_card_says_the_true_sizes() -> None:
+    card = (FOLDER / "README.md").read_text("utf-8")
+    with torch.device("meta"):
+        for name in ("paper", "small"):
+            network = DRN(shape(name))
+            image, points = torch.zeros(1, 3, 256, 176), torch.zeros(1, 18, 2)
+            for true in (
+                f"{count(network.transfer):,}",
+                f"{count(network.detail):,}" if network.detail else "",
+                f"{macs(network, image, points, points) / 1e9:.1f} G",
+            ):
+                assert true in card, (name, true)
+
+
 @pytest.mark.parametrize("name", ["small", "tiny"])
 def test_shapes(name: str) -> None:
     network = DRN(shape(name)).eval()
