@@ -292,3 +292,20 @@ def test_a_data_set_without_pairs() -> None:
 
     with pytest.raises(BenchError, match="without pairs"):
         TrainingPairs(Empty("train"))
+
+
+def test_the_commands_of_the_docs_are_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from fhpt_bench.cli import app
+
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr("fhpt_bench.train.train", lambda baseline, **rest: given.append({"baseline": baseline, **rest}))
+    text = (Path(__file__).parents[1] / "docs" / "training.md").read_text("utf-8")
+    commands = [line for line in text.splitlines() if " train baselines/drn " in line]
+    for command in commands:
+        arguments = command.split(" train ", 1)[1].split()
+        result = CliRunner().invoke(app, ["train", *arguments])
+        assert result.exit_code == 0, result.output
+    assert len(given) == len(commands) == 2
+    assert all(entry["budget"] == "90m" and entry["out"] == Path("runs/drn") for entry in given)
