@@ -238,8 +238,9 @@ class Trainable(Protocol):
         """By the name under which ``step`` updates what they hold."""
         ...
 
-    def step(self, batch: Mapping[str, torch.Tensor], update: Callable[..., None], kind: str) -> Mapping[str,
-    torch.Tensor]:
+    def step(
+        self, batch: Mapping[str, torch.Tensor], update: Callable[..., None], kind: str
+    ) -> Mapping[str, torch.Tensor]:
         """Learn from one batch (``train_data``): call ``update(loss, *names)`` once or more; return losses to log.
 
         ``kind``: phase.
