@@ -75,22 +75,7 @@ class DRNTraining(nn.Module):
     def __init__(self, shape: Shape, judges: Judges, losses: Losses, recipe: Recipe) -> None:
         super().__init__()
         self.losses, self.recipe = losses, recipe
-        for phase in recipe.phases:
-            if phase.kind not in ("joint", "cycle"):
-                raise BenchError(
-                    f"no phase is called {phase.kind!r}", where="training.phases", fix="DRN knows joint and cycle"
-                )
-            times, scale = len(shape.widths) - 1, phase.scale if shape.fold == 1 else 1 / shape.fold
-            if any(side * scale % 2**times for side in shape.size):
-                raise BenchError(
-                    f"images of {shape.size} x {scale} cannot be halved {times} times without a rest",
-                    where="training.phases", fix="choose another scale or fewer widths",
-                )  # fmt: skip
-            if shape.fold > 1 and phase.scale not in (1, 1 / shape.fold):
-                raise BenchError(
-                    f"a network that folds by {shape.fold} trains at scale 1 or 1 / {shape.fold}, not {phase.scale}",
-                    where="training.phases", fix="choose one of them",
-                )  # fmt: skip
+        _check_phases(shape, recipe)
         self.network = DRN(shape)
         self.d_appearance, self.d_shape = (
             Discriminator(inputs, judges.widths, judges.blocks, judges.dropout, judges.stem) for inputs in (6, 21)
@@ -105,6 +90,7 @@ class DRNTraining(nn.Module):
                 where="losses.transfer_weights",
                 fix="name the model.safetensors of a snapshot, e.g. of config pb-only",
             )
+        self.network.transfer.requires_grad_(losses.train_transfer)
         # A frozen network is no part of the state: in a tuple, it is neither saved nor moved with the module.
         self._vgg = (_trunk(losses),)
         self.to(memory_format=torch.channels_last)
@@ -115,12 +101,9 @@ class DRNTraining(nn.Module):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """By what they update. The transfer branch has one optimiser for both steps of a cycle that change it."""
-        groups = {
-            "transfer": [self.network.transfer] if self.losses.train_transfer else [],
-            "judges": [self.d_appearance, self.d_shape],
-        }
-        groups["detail"] = [] if self.network.detail is None else [self.network.detail]
-        return {name: self.recipe.optimizer_of(*modules) for name, modules in groups.items() if modules}
+        parts: dict[str, list[nn.Module]] = {name: [getattr(self.network, name)] for name in self._generator_names()}
+        parts["judges"] = [self.d_appearance, self.d_shape]
+        return {name: self.recipe.optimizer_of(*modules) for name, modules in parts.items()}
 
     def step(self, batch: Batch, update: Update, kind: str) -> dict[str, Tensor]:
         """One batch. ``cycle``: the paper's 1-1-3.
@@ -183,16 +166,9 @@ class DRNTraining(nn.Module):
         return {k: v.detach() for k, v in parts.items()}
 
     def _generator_names(self) -> list[str]:
-        return [name for name in self.optimizers_names if name != "judges"]
-
-    @property
-    def optimizers_names(self) -> tuple[str, ...]:
-        """Names of ``optimizers()`` without making them."""
-        return tuple(
-            n
-            for n, used in (("transfer", self.losses.train_transfer), ("detail", self.network.detail is not None))
-            if used
-        )
+        """Optimisers of the generator's parts that train."""
+        trains = {"transfer": self.losses.train_transfer, "detail": self.network.detail is not None}
+        return [name for name, does in trains.items() if does]
 
     def _coarse(self, batch: Batch) -> tuple[Tensor, Tensor]:
         return self.network.coarse(batch["source"], batch["source_points"], batch["target_points"])
@@ -230,6 +206,25 @@ class DRNTraining(nn.Module):
             for verdict in self._verdicts(source, pose, image)
         ]
         return torch.stack(terms).sum() / 4
+
+
+def _check_phases(shape: Shape, recipe: Recipe) -> None:
+    for phase in recipe.phases:
+        if phase.kind not in ("joint", "cycle"):
+            raise BenchError(
+                f"no phase is called {phase.kind!r}", where="training.phases", fix="DRN knows joint and cycle"
+            )
+        times, scale = len(shape.widths) - 1, phase.scale if shape.fold == 1 else 1 / shape.fold
+        if any(side * scale % 2**times for side in shape.size):
+            raise BenchError(
+                f"images of {shape.size} x {scale} cannot be halved {times} times without a rest",
+                where="training.phases", fix="choose another scale or fewer widths",
+            )  # fmt: skip
+        if shape.fold > 1 and phase.scale not in (1, 1 / shape.fold):
+            raise BenchError(
+                f"a network that folds by {shape.fold} trains at scale 1 or 1 / {shape.fold}, not {phase.scale}",
+                where="training.phases", fix="choose one of them",
+            )  # fmt: skip
 
 
 def _trunk(losses: Losses) -> VGG:
