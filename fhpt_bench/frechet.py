@@ -59,10 +59,13 @@ def distance(a: Samples, b: Samples) -> float:
     return _assemble(own_mean - mean, own_trace + trace, cross)
 
 
-def gaussian_distance(a: Gaussian, b: Gaussian) -> float:
-    """Frechet distance of two Gaussians, whatever the rank of their covariances (symmetric, positive semi-definite)."""
+def gaussian_distance(a: Gaussian, b: Gaussian, *, consume: bool = False) -> float:
+    """Frechet distance of two Gaussians, whatever the rank of their covariances (symmetric, positive semi-definite).
+
+    ``consume``: the covariances may be overwritten, which saves two matrices of their size.
+    """
     traces = float(np.trace(a.covariance) + np.trace(b.covariance))
-    return _assemble(a.mean - b.mean, traces, _trace_of_root(a.covariance, b.covariance))
+    return _assemble(a.mean - b.mean, traces, _trace_of_root(a.covariance, b.covariance, consume))
 
 
 def distances_without(a: Samples, b: Samples | Gaussian, kept: Sequence[NDArray[np.intp]]) -> list[float]:
@@ -81,9 +84,12 @@ def distances_without(a: Samples, b: Samples | Gaussian, kept: Sequence[NDArray[
 
 def _without_many(a: Samples, b: Samples | Gaussian, kept: Sequence[NDArray[np.intp]]) -> Iterator[float]:
     all_a = _Updates(a)
-    keep_b = (lambda k: b) if isinstance(b, Gaussian) else _Updates(b).keep
+    all_b = None if isinstance(b, Gaussian) else _Updates(b)
     for k in kept:
-        yield gaussian_distance(all_a.keep(k), keep_b(k))
+        if isinstance(b, Gaussian):
+            yield gaussian_distance(all_a.keep(k), b)
+        elif all_b is not None:
+            yield gaussian_distance(all_a.keep(k), all_b.keep(k), consume=True)
 
 
 def _without_few(a: Samples, b: Samples | Gaussian, kept: Sequence[NDArray[np.intp]]) -> Iterator[float]:
@@ -127,7 +133,8 @@ class _Updates:
             total += centred.sum(0)
         shift = -total / len(kept)
         scatter -= len(kept) * np.outer(shift, shift)
-        return Gaussian(self.mean + shift, scatter / (len(kept) - 1))
+        scatter /= len(kept) - 1
+        return Gaussian(self.mean + shift, scatter)
 
 
 def _assemble(difference: Floats, traces: float, cross: float) -> float:
@@ -135,13 +142,15 @@ def _assemble(difference: Floats, traces: float, cross: float) -> float:
     return max(0.0, float(difference @ difference) + traces - 2 * cross)
 
 
-def _trace_of_root(a: Floats, b: Floats) -> float:
-    """Tr (A B)^(1/2)."""
-    factor = _cholesky(a)
-    if factor is None or _cholesky(b) is None:
+def _trace_of_root(a: Floats, b: Floats, consume: bool) -> float:
+    """Tr (A B)^(1/2); ``consume``: a and b may be overwritten."""
+    if _cholesky(a) is None or _cholesky(b) is None:
         # Roots of eigenvalues that should be 0 come out as 1e-8, thousands of them; singular values as 1e-16.
         return _nuclear_norm(_root(a).T @ _root(b))
-    eigenvalues = linalg.eigvalsh(factor.T @ b @ factor, check_finite=False, overwrite_a=True)
+    # B A x = x v, solved by LAPACK as F^T B F, in place: transposed, a symmetric matrix has the layout it wants.
+    eigenvalues = linalg.eigvalsh(
+        b.T, a.T, type=2, driver="gv", overwrite_a=consume, overwrite_b=consume, check_finite=False
+    )
     return float(np.sqrt(np.clip(eigenvalues, 0, None)).sum())
 
 
