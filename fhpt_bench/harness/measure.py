@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.features import Networks
 from fhpt_bench.harness.masks import masks as masks_of
+from fhpt_bench.harness.memory import give_back
 from fhpt_bench.images import pixels_sha256
 from fhpt_bench.paths import atomic
 from fhpt_bench.progress import progress
@@ -81,6 +82,7 @@ def measure(
                 _measure_shard(items, data, todo, networks, paths, batch_size, pool)
             for metric in metrics:
                 files[metric.name].append((paths[metric.name], positions))
+            give_back()
             advance(len(items))
     ids = "".join(f"{data[i].id} {h}\n" for i, h in zip(indices, hashes, strict=True))
     return {m.name: _assemble(folder, m, files[m.name], len(indices)) for m in metrics}, hashlib.sha256(
