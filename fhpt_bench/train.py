@@ -82,7 +82,7 @@ def train(
     seen, elapsed = run.resume(model, optimizers, fabric.device) if resume else run.fresh()
     kept = seen  # where the latest snapshot stands
     fabric.barrier()
-    update = _update(fabric, optimizers)
+    update = _update(fabric, optimizers, recipe.clip)
     started, snapshot_at = time.monotonic() - elapsed, time.monotonic() + 60 * snapshot_minutes
     plan = _Plan(recipe, goal, limit)
     feed = _Feed(pairs, batch_size, share * fabric.global_rank, share, workers)
@@ -158,7 +158,7 @@ class _Feed:
             self.pool.shutdown(cancel_futures=True)
 
 
-def _update(fabric: Fabric, optimizers: Mapping[str, Any]) -> Any:
+def _update(fabric: Fabric, optimizers: Mapping[str, Any], clip: float | None) -> Any:
     """``update(loss, *names)``: a step of the named optimisers down the gradient of ``loss``, averaged over processes.
 
     Gradients are averaged here rather than by DistributedDataParallel, which expects each network to take part once
@@ -170,8 +170,11 @@ def _update(fabric: Fabric, optimizers: Mapping[str, Any]) -> Any:
             optimizers[name].zero_grad()
         fabric.backward(loss)
         for name in names:
+            parameters = [p for group in optimizers[name].param_groups for p in group["params"]]
             if fabric.world_size > 1:
-                _average(fabric, [p for group in optimizers[name].param_groups for p in group["params"]])
+                _average(fabric, parameters)
+            if clip is not None:
+                torch.nn.utils.clip_grad_norm_(parameters, clip)
             optimizers[name].step()
 
     return update

@@ -55,6 +55,8 @@ class Recipe(BaseModel):
     """Samples a step, over all processes together."""
     hue: float = Field(default=0.0, ge=0, le=1)
     """Probability that the colours of a pair are turned about the grey axis, both images alike."""
+    clip: float | None = Field(default=None, gt=0)
+    """Largest norm of the gradient of one optimiser's parameters; longer ones are shortened. None: as they are."""
     phases: tuple[Phase, ...] = Field(min_length=1)
 
     @field_validator("phases")

@@ -21,7 +21,7 @@ from fhpt_bench import train_config
 from fhpt_bench.baselines.drn.training import DRNTraining
 from fhpt_bench.datasets.skeletons import BODY18
 from fhpt_bench.errors import BenchError
-from fhpt_bench.train import _Feed, train
+from fhpt_bench.train import _fabric, _Feed, _update, train
 from fhpt_bench.train_config import Phase, Recipe, seconds
 from fhpt_bench.train_data import TrainingPairs, hue_rotation, points_of
 
@@ -309,3 +309,13 @@ def test_the_commands_of_the_docs_are_understood(tmp_path: Path, monkeypatch: py
         assert result.exit_code == 0, result.output
     assert len(given) == len(commands) == 2
     assert all(entry["budget"] == "90m" and entry["out"] == Path("runs/drn") for entry in given)
+
+
+@pytest.mark.parametrize(("clip", "length"), [(None, 20.0), (1.0, 1.0), (50.0, 20.0)])
+def test_long_gradients_are_shortened(clip: float | None, length: float) -> None:
+    weight, other = torch.nn.Parameter(torch.zeros(4)), torch.nn.Parameter(torch.zeros(1))
+    optimizers = {"a": torch.optim.SGD([weight], lr=1.0), "b": torch.optim.SGD([other], lr=1.0)}
+    update = _update(_fabric("cpu", "32-true"), optimizers, clip)
+    update(10 * weight.sum() + 3 * other.sum(), "a")
+    assert weight.norm().item() == pytest.approx(length)
+    assert other.item() == 0, "only what is named is updated"
