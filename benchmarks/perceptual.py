@@ -26,32 +26,43 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=600)
     parser.add_argument("--memory-pairs", type=int, nargs=2, default=(600, 6000))
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.md")
-    parser.add_argument("--folder", type=Path, help="keep the pictures here")
+    parser.add_argument(
+        "--folder", type=Path, help="keep pictures and results here, and go on where a stopped run left off"
+    )
     parser.add_argument("--only", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.only:
         print(json.dumps(_part(given.only, given.folder)))
         return
     with tempfile.TemporaryDirectory() as temporary:
-        folder = given.folder or Path(temporary)
-        found = _measure_all(folder, given.pairs, given.memory_pairs)
-    (given.out.with_suffix(".json") if given.folder else Path(os.devnull)).write_text(json.dumps(found, indent=1))
+        found = _measure_all(given.folder or Path(temporary), given.pairs, given.memory_pairs)
     given.out.write_text(page.write(found), encoding="utf-8")
     print(given.out)
 
 
 def _measure_all(folder: Path, pairs: int, memory_pairs: tuple[int, int]) -> dict[str, Any]:
+    """Every part; those that ``folder`` has a result of already, from a run that was stopped, are not run again."""
     data = pictures.catwalk()
     pictures.write(data, folder / "speed", pairs, targets=True)
-    found: dict[str, Any] = {"pairs": pairs, "load": [], "contenders": {}, "memory": {}}
-    for name in contenders.CONTENDERS:
-        found["load"].append(os.getloadavg()[0])
-        found["contenders"][name] = _in_new_process(name, folder / "speed")
-    found["distance"] = _in_new_process("distance", folder)
+    parts: list[tuple[str, Path]] = [(name, folder / "speed") for name in contenders.CONTENDERS]
+    parts.append(("distance", folder))
     pictures.write(pictures.Repeated(data, 10), folder / "memory", max(memory_pairs), targets=False)
-    for count in memory_pairs:
-        found["memory"][str(count)] = _in_new_process(f"memory {count}", folder / "memory")
-    return found
+    parts.extend((f"memory {count}", folder / "memory") for count in memory_pairs)
+    kept = folder / f"found-{pairs}.json"
+    found: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    for name, where in parts:
+        if name not in found:
+            load = os.getloadavg()[0]
+            found[name] = {"load": load, "result": _in_new_process(name, where)}
+            kept.write_text(json.dumps(found, indent=1))
+    results = {name: part["result"] for name, part in found.items()}
+    return {
+        "pairs": pairs,
+        "load": [part["load"] for part in found.values()],
+        "contenders": {name: results[name] for name in contenders.CONTENDERS},
+        "distance": results["distance"],
+        "memory": {str(count): results[f"memory {count}"] for count in memory_pairs},
+    }
 
 
 def _in_new_process(part: str, folder: Path) -> Any:

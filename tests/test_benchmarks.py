@@ -59,7 +59,7 @@ def measured(page: ModuleType, bare: float, load: float) -> dict[str, Any]:
     found["ours"] = {"times": {"measure": [5.0, 6.0], "summarise": [1.0, 0.0]}, "scores": {"ssim": 0.5}}
     ways = [("ours", 1.0), ("eigvals", 3.0), ("sqrtm", 7.0)]
     distance = [{"given": "samples", "way": way, "time": [s, s], "value": 1.0} for way, s in ways]
-    memory = {"600": {"peak": 100.0, "after": 20.0}, "6000": {"peak": 150.0, "after": 30.0}}
+    memory = {"600": {"measuring": 100.0, "summarising": 20.0}, "6000": {"measuring": 110.0, "summarising": 150.0}}
     return {"pairs": 10, "load": [load], "contenders": found, "distance": distance, "memory": memory}
 
 
