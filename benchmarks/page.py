@@ -141,14 +141,12 @@ def _memory(found: dict[str, Any]) -> str:
     growth = max(last.values()) - max(first.values())
     stages = ("measuring", "summarising")
     rows = [(f"{n:,}", *(f"{peaks[stage]:.0f}" for stage in stages)) for n, peaks in ((few, first), (many, last))]
-        for n, m in ((few, first), (many, last))
-    ]
     return f"""## Memory
 
-Peak anonymous memory of the process while it scores, over what it held before, in MB. All metrics but one LPIPS;
-the networks are replaced by stand-ins of the same output shapes (`benchmarks/memory.py` says why). With the real ones the
-stage of measuring takes more, at any number of pairs. Summarising takes more from 2,048 pairs on, where FID goes over to
-2048 x 2048 covariances, and no more after that.
+Peak anonymous memory of the process while it scores, over what it held before, in MB. All metrics but one LPIPS; the
+networks are replaced by stand-ins of the same output shapes (`benchmarks/memory.py` says why). With the real ones the
+stage of measuring takes more, at any number of pairs. Summarising takes more from 2,048 pairs on, where FID goes over
+to 2048 x 2048 covariances, and no more after that.
 
 {_table(("pairs", "measuring", "summarising"), rows)}
 
