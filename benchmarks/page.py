@@ -137,6 +137,8 @@ def _distance(found: Sequence[dict[str, Any]], basis: int) -> str:
 
 
 def _memory(found: dict[str, Any]) -> str:
+    if len(found["memory"]) < 2:
+        return "## Memory\n\nNot measured in this run.\n"
     (few, first), (many, last) = sorted(((int(n), m) for n, m in found["memory"].items()))
     growth = max(last.values()) - max(first.values())
     stages = ("measuring", "summarising")

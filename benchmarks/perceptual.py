@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def main() -> None:
     """Without ``--only``: everything, each part in a new process. With it: that part, printed as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=600)
-    parser.add_argument("--memory-pairs", type=int, nargs=2, default=(600, 6000))
+    parser.add_argument("--memory-pairs", type=int, nargs="*", default=(600, 6000), help="two numbers, or none")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.md")
     parser.add_argument(
         "--folder", type=Path, help="keep pictures and results here, and go on where a stopped run left off"
@@ -40,13 +41,13 @@ def main() -> None:
     print(given.out)
 
 
-def _measure_all(folder: Path, pairs: int, memory_pairs: tuple[int, int]) -> dict[str, Any]:
+def _measure_all(folder: Path, pairs: int, memory_pairs: Sequence[int]) -> dict[str, Any]:
     """Every part; those that ``folder`` has a result of already, from a run that was stopped, are not run again."""
     data = pictures.catwalk()
     pictures.write(data, folder / "speed", pairs, targets=True)
     parts: list[tuple[str, Path]] = [(name, folder / "speed") for name in contenders.CONTENDERS]
     parts.append(("distance", folder))
-    pictures.write(pictures.Repeated(data, 10), folder / "memory", max(memory_pairs), targets=False)
+    pictures.write(pictures.Repeated(data, 10), folder / "memory", max(memory_pairs, default=0), targets=False)
     parts.extend((f"memory {count}", folder / "memory") for count in memory_pairs)
     kept = folder / f"found-{pairs}.json"
     found: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
