@@ -183,11 +183,13 @@ def _shard_path(
 
 
 def _code(cls: type) -> str:
-    """Hash of the file that defines a metric: edited code is another metric."""
+    """Hash of the code that defines a metric: its file, and for our own those that stand beside it. Edited is another."""
     try:
-        return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()
+        file = Path(inspect.getfile(cls))
     except (TypeError, OSError):
         return repr(cls)
+    files = sorted(file.parent.glob("*.py")) if cls.__module__.startswith("fhpt_bench.metrics.") else [file]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def metric_slug(name: str) -> str:
