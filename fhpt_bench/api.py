@@ -174,9 +174,8 @@ def score(
 def compare(a: str | Path | Record, b: str | Path | Record) -> pd.DataFrame:
     """Every score of two records side by side, with the 95 % interval of a - b over the same people, and a verdict.
 
-    Columns: score, a, b, difference, low, high, verdict (``a`` | ``b`` | ``tie``; empty where either has no value
-    or the score has no
-    better direction). BenchError unless both were measured under the same protocol on the same data.
+    Columns: score, a, b, difference, low, high, verdict (``a`` | ``b`` | ``tie``; empty where either has no value or
+    the score has no better direction). BenchError unless both were measured under the same protocol on the same data.
     """
     import pandas as pd
 

@@ -190,8 +190,8 @@ class Score(BaseModel):
     """One number of a leaderboard, with its 95 % interval over people.
 
     ``sums`` / ``counts`` (means) or ``without`` (everything else) keep what a paired comparison needs, one entry a
-    person in
-    sorted order of person ids: value = sum(sums) / sum(counts); ``without[k]`` is the value with person k left out.
+    person in sorted order of person ids: value = sum(sums) / sum(counts); ``without[k]`` is the value without person k
+    (beyond 64 people: without group k of them).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -16,7 +16,8 @@ from fhpt_bench.types import OUTSIDE, VISIBLE, Image, Mask, Pair, Photo, Pose
 # Points in units of the body's height, by BODY18; the arms (3, 4, 6, 7) are moved from photo to photo.
 BODY = np.array(
     [[0, .1], [0, .22], [-.1, .22], [-.14, .36], [-.14, .5], [.1, .22], [.14, .36], [.14, .5], [-.06, .52], [-.06, .74],
-     [-.06, .95], [.06, .52], [.06, .74], [.06, .95], [-.02, .08], [.02, .08], [-.04, .09], [.04, .09]], dtype=np.float32,
+     [-.06, .95], [.06, .52], [.06, .74], [.06, .95], [-.02, .08], [.02, .08], [-.04, .09], [.04, .09]],
+    dtype=np.float32,
 )  # fmt: skip
 TORSO, ARMS, LEGS = (2, 5, 11, 8), ((2, 3), (3, 4), (5, 6), (6, 7)), ((8, 9), (9, 10), (11, 12), (12, 13))
 

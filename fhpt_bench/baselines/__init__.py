@@ -1,4 +1,4 @@
-"""The baselines: this package's path is the shipped folder ``baselines/`` plus the one named by ``FHPT_BENCH_BASELINES``."""
+"""The baselines: this package's path is the shipped folder ``baselines/`` and ``$FHPT_BENCH_BASELINES``."""
 
 import os
 

@@ -183,7 +183,7 @@ def _shard_path(
 
 
 def _code(cls: type) -> str:
-    """Hash of the code that defines a metric: its file, and for our own those that stand beside it. Edited is another."""
+    """Hash of the code that defines a metric: its file, and for our own those beside it."""
     try:
         file = Path(inspect.getfile(cls))
     except (TypeError, OSError):
