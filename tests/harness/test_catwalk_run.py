@@ -42,4 +42,4 @@ def test_truth_is_the_ceiling_and_blank_the_floor(folder, warped):
 def test_what_the_source_hides_is_harder_than_what_it_shows(warped):
     """Warping cannot invent: the occluded part must score worse. If it did not, the two masks would be swapped."""
     visible, occluded = (warped.score(f"lpips[alex]/{part}").value for part in ("visible", "occluded"))
-    assert visible < 0.5 * occluded
+    assert visible < 0.8 * occluded
