@@ -57,6 +57,12 @@ def test_a_right_folder_scores(folder, protocol):
     assert score(folder, protocol=protocol, data=MINI, out=folder.parent / "out").data.pairs == 42
 
 
+def test_run_takes_a_folder_too(folder, protocol):
+    record = run(str(folder), protocol=protocol, data=MINI, out=folder.parent / "out")
+    assert (record.model.name, record.model.kind) == ("mine", "model")
+    assert not (folder.parent / "out" / "images").exists(), "they stay where they are"
+
+
 def test_missing_image(folder, protocol):
     path = sorted(folder.iterdir())[3]
     path.unlink()
