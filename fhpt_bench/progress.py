@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 from time import monotonic
 
 Advance = Callable[[int], None]
@@ -40,17 +41,20 @@ def progress(label: str, total: int, *, unit: str = "it", show: bool | None = No
     )
     task = bar.add_task(label, total=total, rate="")
     start, done = monotonic(), 0
+    timer = Timer(2, bar.start)  # not at the first advance: that may be long in coming
+    timer.daemon = True
+    timer.start()
 
     def advance(n: int) -> None:
         nonlocal done
         done += n
         seconds = monotonic() - start
         bar.update(task, completed=done, rate=f"{done / max(seconds, 1e-9):.1f} {unit}/s")
-        if seconds > 2 and not bar.live.is_started:
-            bar.start()
 
     try:
         yield advance
     finally:
+        timer.cancel()
+        timer.join()
         if bar.live.is_started:
             bar.stop()

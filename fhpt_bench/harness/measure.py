@@ -79,11 +79,12 @@ def measure(
             paths = {m.name: _shard_path(folder, m, number, items, data, networks) for m in metrics}
             todo = [m for m in metrics if not paths[m.name].exists()]
             if todo:
-                _measure_shard(items, data, todo, networks, paths, batch_size, pool)
+                _measure_shard(items, data, todo, networks, paths, batch_size, pool, advance)
             for metric in metrics:
                 files[metric.name].append((paths[metric.name], positions))
+            if not todo:
+                advance(len(items))
             give_back()
-            advance(len(items))
     ids = "".join(f"{data[i].id} {h}\n" for i, h in zip(indices, hashes, strict=True))
     return {m.name: _assemble(folder, m, files[m.name], len(indices)) for m in metrics}, hashlib.sha256(
         ids.encode()
@@ -117,6 +118,7 @@ def _measure_shard(
     paths: Mapping[str, Path],
     batch_size: int,
     pool: ThreadPoolExecutor,
+    advance: Callable[[int], None],
 ) -> None:
     parts: dict[str, list[Rows]] = {metric.name: [] for metric in metrics}
     masks = [pool.submit(masks_of, data, item.pair) for item in items]
@@ -131,6 +133,7 @@ def _measure_shard(
                     fix="mend the metric",
                 )
             parts[metric.name].append(rows)
+        advance(len(chosen))
     for name, rows_of in parts.items():
         _save(paths[name], np.concatenate(rows_of))
 
