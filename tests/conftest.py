@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Read when hypothesis is first used: without it, it keeps its examples in the checkout.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir()) / "fhpt-bench-hypothesis"))
 
 
 @pytest.fixture(scope="session", autouse=True)
