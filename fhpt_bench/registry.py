@@ -11,7 +11,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
-from fhpt_bench import paths
 from fhpt_bench.errors import BenchError
 
 Kind = Literal["generators", "metrics", "datasets", "features"]
@@ -137,4 +136,4 @@ def _load_file(path: Path) -> Any:
     return module
 
 
-__all__ = ["BUILT_IN", "baseline_folders", "find", "names", "paths"]
+__all__ = ["BUILT_IN", "baseline_folders", "find", "names"]
