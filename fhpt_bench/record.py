@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.paths import atomic
-from fhpt_bench.types import Score
+from fhpt_bench.types import Curve, Score
 
 Kind = Literal["model", "reference", "oracle"]
 """model: ranked. reference (copy-source, blank): sees the prompt only, never ranked. oracle (truth, exact-warp):
@@ -79,6 +79,7 @@ class Record(_Frozen):
     people: tuple[str, ...]
     """Sorted: entry k of every ``Score.sums`` / ``counts`` belongs to ``people[k]``."""
     scores: tuple[Score, ...]
+    curves: tuple[Curve, ...] = ()
     provenance: Provenance
 
     @property

@@ -114,8 +114,8 @@ class Dataset(Protocol):
         """Masks over the target image by ``metrics.regions.REGIONS`` name; only the names the data set can tell."""
         ...
 
-    # Optional: ``training() -> Dataset`` (for protocols whose reference set is the training photographs), ``check()``,
-    # ``exact_warp(pair) -> Image``, ``card``.
+    # Optional: ``training() -> Dataset`` and ``validation() -> Dataset`` (for protocols that read those photographs),
+    # ``check()``, ``exact_warp(pair) -> Image``, ``card``.
 
 
 @runtime_checkable
@@ -146,6 +146,9 @@ class Feature(Protocol):
         """images N x H x W x 3 -> N x D float32 array (small) or list of N x C x h x w tensors (taps)."""
         ...
 
+    # Optional, on a small feature: ``base``, the name of the large feature it is made of, and ``reduce(taps)``, which
+    # gives what ``extract`` would from that feature's taps of the same images: the network then runs once for all.
+
 
 @dataclass(frozen=True)
 class Need:
@@ -168,6 +171,18 @@ class Batch:
     """region name -> N x H x W over the target; empty where the data set has none."""
     features: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     """(feature name, "generated" | "target" | "source") -> what ``Feature.extract`` gives, row i for pair i."""
+    pairs: Sequence[Pair] = ()
+    """What is known of both photographs beside pixels: poses, faces, labels."""
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoRows:
+    """One small feature over the photographs of a split, row i for photograph i."""
+
+    rows: Rows
+    ids: Sequence[str]
+    people: Sequence[str]
+    labels: Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,8 +197,14 @@ class Context:
     seed: int = 0
     labels: Sequence[Mapping[str, str]] = ()
     """Labels of each pair's target."""
+    source_labels: Sequence[Mapping[str, str]] = ()
+    source_face: Sequence[bool] = ()
+    """Whether each pair's source photograph shows a face, by the data set's annotation (``Face.box``)."""
+    target_face: Sequence[bool] = ()
     reference: Callable[[str], Rows] | None = None
     """``reference(feature)`` -> rows of that feature over the training photos, for protocols that name them."""
+    validation: Callable[[str], PhotoRows] | None = None
+    """``validation(feature)`` -> that feature over the validation photos: people apart from train and test."""
 
 
 class Score(BaseModel):
@@ -212,6 +233,24 @@ class Score(BaseModel):
     without: tuple[float, ...] | None = None
 
 
+class Curve(BaseModel):
+    """A line of a figure, with its 95 % band over people: ``y[i]`` at ``x[i]``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """``kec[all]/body``: curves of one name share a figure, one line a model."""
+    x_label: str
+    y_label: str
+    x: tuple[float, ...]
+    """Ascending; the same for every model under one protocol."""
+    y: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    weight: int
+    """How many measurements it rests on (points, pairs)."""
+
+
 class Metric(Protocol):
     """A measure. Has no state, so batching cannot matter."""
 
@@ -226,6 +265,8 @@ class Metric(Protocol):
         ...
 
     def summarise(self, rows: Rows, context: Context) -> list[Score]: ...
+
+    # Optional: ``curves(rows, context) -> list[Curve]``, for the figures of the leaderboard.
 
 
 class Trainable(Protocol):

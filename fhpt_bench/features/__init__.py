@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from fhpt_bench import registry
@@ -18,12 +18,13 @@ from fhpt_bench.metrics.prepare import Prepare
 from fhpt_bench.types import Feature
 
 
-def build(name: str, device: str = "cpu") -> Feature:
+def build(name: str, device: str = "cpu", data: str = "") -> Feature:
     """The feature called ``name``, its network on ``device``.
 
-    BenchError for an unknown name or setting, and where the network's weights cannot be had.
+    ``data``: name of the data set that is measured, for evaluators trained on its training people. BenchError for an
+    unknown name or setting, and where the network's weights cannot be had.
     """
-    wanted = Name.parse(name)
+    wanted = replace(Name.parse(name), data=data)
     feature: Feature = registry.find("features", wanted.network)(wanted, device)
     return feature
 
@@ -50,9 +51,11 @@ class Name:
     network: str
     settings: tuple[str, ...]
     prepare: Prepare
+    data: str = ""
+    """The data set that is measured, where that is known."""
 
     _STEP: ClassVar[re.Pattern[str]] = re.compile(
-        r"crop(?P<crop>\d+:\d+)|(?P<filter>bicubic|bilinear|nearest)(?P<resize>\d+x\d+)|pad(?P<pad>\d+x\d+)|jpeg(?P<jpeg>\d+)"
+        r"crop(?P<crop>\d+:\d+)|(?P<filter>bicubic|bilinear|nearest)(?P<resize>\d+x\d+)|pad(?P<pad>\d+x\d+)|jpeg(?P<jpeg>\d+)|blur(?P<blur>\d+)"
     )
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,8 +19,8 @@ from fhpt_bench.harness.folder import RunFolder
 from fhpt_bench.harness.generate import generate
 from fhpt_bench.harness.job import Job, data_ref, known_ids, protocol_ref
 from fhpt_bench.harness.measure import Reader, measure
-from fhpt_bench.harness.reference import training_rows
-from fhpt_bench.harness.summarise import context, summarise
+from fhpt_bench.harness.reference import training_rows, validation_rows
+from fhpt_bench.harness.summarise import context, curves, summarise
 from fhpt_bench.images import match, pixels_sha256
 from fhpt_bench.images import read as read_image
 from fhpt_bench.record import Provenance, Record, write_record
@@ -62,25 +62,32 @@ def execute(job: Job, model: models.Model, where: Path, arrays: Mapping[str, Ima
             )
             files = {pair_id: folder.images / f"{pair_id}.png" for pair_id in ids}
         seconds["generate"], start = monotonic() - start, monotonic()
-        networks = Networks(job.metrics, job.device)
-        able = [metric for metric in job.metrics if not networks.why_not(metric)]
-        seconds["networks"], start = monotonic() - start, monotonic()
-        read = _reader(arrays, {} if arrays is not None else files, job.data.size)
-        rows, images = measure(
-            job.data,
-            job.indices,
-            read,
-            able,
-            networks,
-            folder.rows,
-            batch_size=job.batch_size,
-            workers=job.workers,
-            show=job.show,
-        )
-        seconds["measure"], start = monotonic() - start, monotonic()
-        about = context(job.data, job.indices, job.seed, training_rows(job.data, networks, job.show))
-        scores = summarise(job.metrics, rows, networks, about)
-        seconds["summarise"] = monotonic() - start
+        with closing(Networks(job.metrics, job.device, job.data.name)) as networks:
+            able = [metric for metric in job.metrics if not networks.why_not(metric)]
+            seconds["networks"], start = monotonic() - start, monotonic()
+            read = _reader(arrays, {} if arrays is not None else files, job.data.size)
+            rows, images = measure(
+                job.data,
+                job.indices,
+                read,
+                able,
+                networks,
+                folder.rows,
+                batch_size=job.batch_size,
+                workers=job.workers,
+                show=job.show,
+            )
+            seconds["measure"], start = monotonic() - start, monotonic()
+            about = context(
+                job.data,
+                job.indices,
+                job.seed,
+                training_rows(job.data, networks, job.show),
+                validation_rows(job.data, networks, job.show),
+            )
+            scores = summarise(job.metrics, rows, networks, about)
+            drawn = curves(job.metrics, rows, networks, about)
+            seconds["summarise"] = monotonic() - start
         record = Record(
             model=model.card,
             protocol=protocol_ref(job.protocol),
@@ -88,6 +95,7 @@ def execute(job: Job, model: models.Model, where: Path, arrays: Mapping[str, Ima
             seed=job.seed,
             people=tuple(sorted(set(about.people))),
             scores=tuple(scores),
+            curves=tuple(drawn),
             provenance=_provenance(job, seconds, networks, images, _command(job, model)),
         )
         write_record(record, folder.record)

@@ -21,7 +21,7 @@ class Networks:
     """The features that some metrics need, each built once; a network that cannot be had leaves its reason in
     ``missing``."""
 
-    def __init__(self, metrics: Sequence[Metric], device: str) -> None:
+    def __init__(self, metrics: Sequence[Metric], device: str, data: str = "") -> None:
         from fhpt_bench import features
 
         self.roles: dict[str, set[str]] = {}
@@ -30,11 +30,17 @@ class Networks:
                 self.roles.setdefault(need.feature, set()).update(need.of)
         self.features: dict[str, Feature] = {}
         self.missing: dict[str, str] = {}
+        self._bases: dict[str, Feature] = {}
         for name in self.roles:
             try:
-                self.features[name] = features.build(name, device)
+                feature = features.build(name, device, data)
+                base = getattr(feature, "base", None)
+                if base is not None and base not in self._bases:
+                    self._bases[base] = self.features.get(base) or features.build(base, device, data)
             except BenchError as error:
                 self.missing[name] = " ".join(str(error).split())
+            else:
+                self.features[name] = feature
 
     def why_not(self, metric: Metric) -> str:
         """Why this metric cannot be measured; empty where it can."""
@@ -42,6 +48,11 @@ class Networks:
 
     def keys(self) -> dict[str, str]:
         return {name: feature.key for name, feature in sorted(self.features.items())}
+
+    def close(self) -> None:
+        """Let go of what features hold beside memory: MediaPipe's graphs must be closed before the interpreter ends."""
+        for feature in self.features.values():
+            getattr(feature, "close", lambda: None)()
 
     def extract(
         self, images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]]
@@ -52,22 +63,26 @@ class Networks:
         Every distinct image of the batch goes through a network once, whatever its roles and however often it occurs.
         """
         found: dict[tuple[str, str], Any] = {}
+        taps: dict[str, _Taps] = {}
         for name, feature in self.features.items():
-            roles = sorted(self.roles[name])
+            if not feature.small:
+                roles = sorted(self.roles[name])
+                taps[name] = _Taps(feature, _unique(roles, images, hashes))
+                found |= {(name, role): taps[name].of(hashes[role]) for role in roles}
+        for name, feature in self.features.items():
             if feature.small:
+                roles = sorted(self.roles[name])
                 # Generated and true images apart: only the true ones are cached, and which of them are must not
                 # change a batch.
                 for group in ([r for r in roles if r == "generated"], [r for r in roles if r != "generated"]):
                     if group:
-                        rows = self._small(feature, group, images, hashes, cached=group != ["generated"])
+                        rows = self._small(feature, group, images, hashes, taps, cached=group != ["generated"])
                         found |= {(name, role): rows[role] for role in group}
-            else:
-                found |= {(name, role): taps for role, taps in _taps(feature, roles, images, hashes).items()}
         return found
 
     def true_rows(self, feature: str, images: Sequence[Image], hashes: Sequence[str]) -> NDArray[np.float32]:
         """One small feature of true images, N x D, from the cache where it is there."""
-        return self._small(self.features[feature], ["target"], {"target": images}, {"target": hashes}, cached=True)[
+        return self._small(self.features[feature], ["target"], {"target": images}, {"target": hashes}, {}, cached=True)[
             "target"
         ]
 
@@ -77,6 +92,7 @@ class Networks:
         roles: Sequence[str],
         images: Mapping[str, Sequence[Image]],
         hashes: Mapping[str, Sequence[str]],
+        taps: dict[str, _Taps],
         *,
         cached: bool,
     ) -> dict[str, NDArray[np.float32]]:
@@ -85,7 +101,7 @@ class Networks:
         if len(rows) < len(
             unique
         ):  # all of them again: the batch a network sees must not depend on what happens to be cached
-            fresh = np.asarray(feature.extract(np.stack(list(unique.values()))), dtype=np.float32)
+            fresh = np.asarray(self._fresh(feature, unique, taps), dtype=np.float32)
             for row, h in zip(fresh, unique, strict=True):
                 if h not in rows:
                     rows[h] = row
@@ -93,20 +109,49 @@ class Networks:
                         _store(feature, h, row)
         return {role: np.stack([rows[h] for h in hashes[role]]) for role in roles}
 
+    def _fresh(self, feature: Feature, unique: Mapping[str, Image], taps: dict[str, _Taps]) -> Any:
+        """``feature.extract`` of these images, or the same from the taps of its base, which all that share it run
+        once."""
+        base = getattr(feature, "base", None)
+        if base is None:
+            return feature.extract(np.stack(list(unique.values())))
+        shared = taps.setdefault(base, _Taps(self._bases[base], {}))
+        shared.add(unique)
+        return feature.reduce(shared.of(list(unique)))  # type: ignore[attr-defined]
+
+
+class _Taps:
+    """A large feature of the distinct images of one batch."""
+
+    def __init__(self, feature: Feature, unique: Mapping[str, Image]) -> None:
+        self._feature = feature
+        self._rows: dict[str, tuple[Any, int]] = {}
+        self.add(unique)
+
+    def add(self, unique: Mapping[str, Image]) -> None:
+        """Run the network on those images that it has not seen."""
+        fresh = {h: image for h, image in unique.items() if h not in self._rows}
+        if fresh:
+            taps = self._feature.extract(np.stack(list(fresh.values())))
+            self._rows |= {h: (taps, i) for i, h in enumerate(fresh)}
+
+    def of(self, hashes: Sequence[str]) -> list[Any]:
+        """One tensor a layer, row i for ``hashes[i]``."""
+        places = [self._rows[h] for h in hashes]
+        runs = list({id(taps): taps for taps, _ in places}.values())
+        if len(runs) == 1:
+            rows = [i for _, i in places]
+            return [tap[rows] for tap in runs[0]]
+        import torch
+
+        layers = range(len(runs[0]))
+        return [torch.stack([taps[layer][i] for taps, i in places]) for layer in layers]
+
 
 def _unique(
     roles: Sequence[str], images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]]
 ) -> dict[str, Image]:
     return {h: image for role in roles for h, image in zip(hashes[role], images[role], strict=True)}
-
-
-def _taps(
-    feature: Feature, roles: Sequence[str], images: Mapping[str, Sequence[Image]], hashes: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
-    unique = _unique(roles, images, hashes)
-    taps = feature.extract(np.stack(list(unique.values())))
-    place = {h: i for i, h in enumerate(unique)}
-    return {role: [tap[[place[h] for h in hashes[role]]] for tap in taps] for role in roles}
 
 
 def _path(feature: Feature, image_hash: str) -> Path:

@@ -163,6 +163,7 @@ def _batch(items: Sequence[_Item], masks: Sequence[Mapping[str, Mask]], networks
         generated=stacked["generated"],
         target=stacked["target"],
         source=stacked["source"],
+        pairs=[item.pair for item in items],
         regions=regions,
         features=networks.extract(images, hashes),
     )

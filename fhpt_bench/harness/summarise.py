@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.features import Networks
-from fhpt_bench.types import Context, Dataset, Metric, Pair, Rows, Score
+from fhpt_bench.types import Context, Curve, Dataset, Metric, Pair, Photo, PhotoRows, Rows, Score
 
 
 def context(
-    data: Dataset, indices: Sequence[int], seed: int, reference: Callable[[str], Rows] | None = None
+    data: Dataset,
+    indices: Sequence[int],
+    seed: int,
+    reference: Callable[[str], Rows] | None = None,
+    validation: Callable[[str], PhotoRows] | None = None,
 ) -> Context:
     """What the metrics' summaries may know of the pairs beside their rows."""
     pairs: list[Pair] = [data[i] for i in indices]
@@ -21,8 +26,16 @@ def context(
         source_ids=[p.source.id for p in pairs],
         seed=seed,
         labels=[p.target.labels for p in pairs],
+        source_labels=[p.source.labels for p in pairs],
+        source_face=[_shows_face(p.source) for p in pairs],
+        target_face=[_shows_face(p.target) for p in pairs],
         reference=reference,
+        validation=validation,
     )
+
+
+def _shows_face(photo: Photo) -> bool:
+    return photo.pose.face is not None and photo.pose.face.box is not None
 
 
 def summarise(metrics: Sequence[Metric], rows: Mapping[str, Rows], networks: Networks, about: Context) -> list[Score]:
@@ -39,3 +52,14 @@ def summarise(metrics: Sequence[Metric], rows: Mapping[str, Rows], networks: Net
             reason = " ".join(str(error).split())
             scores.append(Score(name=metric.name, value=None, better="neither", pairs=0, unavailable=reason))
     return scores
+
+
+def curves(metrics: Sequence[Metric], rows: Mapping[str, Rows], networks: Networks, about: Context) -> list[Curve]:
+    """The curves of every metric that draws some and could be measured."""
+    drawn: list[Curve] = []
+    for metric in metrics:
+        draw = getattr(metric, "curves", None)
+        if draw is not None and not networks.why_not(metric):
+            with suppress(BenchError):  # its scores say why
+                drawn.extend(draw(rows[metric.name], about))
+    return drawn

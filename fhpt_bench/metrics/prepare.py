@@ -1,4 +1,4 @@
-"""What a protocol does to images before it measures them: crop, resize, pad, save as JPEG."""
+"""What a protocol does to images before it measures them: crop, resize, pad, blur, save as JPEG."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
+from PIL import ImageFilter
 
 from fhpt_bench.errors import BenchError
 
@@ -35,6 +36,9 @@ class Prepare:
     filter: Filter = "bicubic"
     pad: tuple[int, int] | None = None
     """height, width; white on all sides, the image in the middle (the odd pixel goes below or to the right)."""
+    blur: int | None = None
+    """Sigma of a Gaussian in pixels, 1..99 (Pillow's, three box filters): for measures of how an evaluator fares on
+    images less sharp than it was trained on."""
     jpeg: int | None = None
     """Quality 1..100: encoded in memory by Pillow with its usual chroma subsampling (4:2:0), and decoded again."""
 
@@ -47,6 +51,8 @@ class Prepare:
             raise BenchError(f"crop = {list(self.crop)} keeps no column", fix="crop = [first, first not kept]")
         if self.filter not in get_args(Filter):
             raise BenchError(f"filter = {self.filter!r}", fix=f"one of {', '.join(get_args(Filter))}")
+        if self.blur is not None and not (type(self.blur) is int and 1 <= self.blur <= 99):
+            raise BenchError(f"blur = {self.blur!r}", fix="sigma in whole pixels from 1 to 99")
         if self.jpeg is not None and not (type(self.jpeg) is int and 1 <= self.jpeg <= 100):
             raise BenchError(f"jpeg = {self.jpeg!r}", fix="a quality from 1 to 100")
 
@@ -67,6 +73,7 @@ class Prepare:
             f"crop{self.crop[0]}:{self.crop[1]}" if self.crop else "",
             f"{self.filter}{self.resize[0]}x{self.resize[1]}" if self.resize else "",
             f"pad{self.pad[0]}x{self.pad[1]}" if self.pad else "",
+            f"blur{self.blur}" if self.blur else "",
             f"jpeg{self.jpeg}" if self.jpeg else "",
         ]
         return ",".join(step for step in steps if step)
@@ -78,6 +85,7 @@ class Prepare:
         if self.resize and images.shape[1:3] != self.resize:
             images = _each(images, lambda image: self._resize(image, self.filter))
         images = self._pad(images, np.uint8(WHITE))
+        images = _each(images, self._blur) if self.blur else images
         return _each(images, self._jpeg) if self.jpeg else images
 
     def masks(self, masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -111,6 +119,10 @@ class Prepare:
         down, right = ((m // 2, m - m // 2) for m in more)
         around = [(0, 0), down, right, *[(0, 0)] * (images.ndim - 3)]
         return np.pad(images, around, constant_values=value)
+
+    def _blur(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        assert self.blur is not None
+        return np.asarray(PILImage.fromarray(image).filter(ImageFilter.GaussianBlur(self.blur)))
 
     def _jpeg(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         assert self.jpeg is not None

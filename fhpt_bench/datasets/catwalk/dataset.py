@@ -109,6 +109,10 @@ class Catwalk:
         """The training photographs of the same data, for protocols whose reference set they are."""
         return Catwalk("train", None if self.root == DATA else self.root)
 
+    def validation(self) -> Catwalk:
+        """The validation photographs: people apart from train and test, for thresholds."""
+        return Catwalk("val", None if self.root == DATA else self.root)
+
     @property
     def regions_key(self) -> str:
         """Changes whenever ``regions`` would, for the same data: what the harness keeps masks under."""
