@@ -84,7 +84,7 @@ def test_label_names_the_steps_in_order() -> None:
     [
         {"crop": [5]}, {"crop": [-1, 5]}, {"crop": [5, 5]}, {"crop": "40:216"}, {"resize": [0, 5]},
         {"resize": [5.0, 5]}, {"pad": 256},
-        {"filter": "lanczos"}, {"jpeg": 0}, {"jpeg": 101}, {"jpeg": True}, {"blur": 1}, [40, 216],
+        {"filter": "lanczos"}, {"jpeg": 0}, {"jpeg": 101}, {"jpeg": True}, {"blur": 0}, {"sharpen": 1}, [40, 216],
     ],
 )  # fmt: skip
 def test_unreadable_steps_are_refused(steps: Any) -> None:
