@@ -44,6 +44,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "vgg16.taps": "fhpt_bench.features.trunks:VGG16Taps",
         "vgg16.l2taps": "fhpt_bench.features.trunks:VGG16L2Taps",
         "inception.first64": "fhpt_bench.features.inception:First64",
+        "pose": "fhpt_bench.features.pose:Pose",
     },
 }
 
