@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,7 +87,8 @@ def _card(name: str, make: Any, generator: Any) -> ModelCard:
     weights = about.get("weights_sha256")
     digest = hashlib.sha256(text.encode())
     try:  # an edited model is another model: its images must not be mixed with the old one's
-        digest.update(Path(inspect.getfile(make)).read_bytes())
+        for path in _code(Path(inspect.getfile(make))):
+            digest.update(path.read_bytes())
     except (TypeError, OSError):
         digest.update(repr(make).encode())
     # Only our own references may call themselves so: what is not ranked is not for a plugin to say.
@@ -98,6 +101,21 @@ def _card(name: str, make: Any, generator: Any) -> ModelCard:
         key=digest.hexdigest(),
         card=about,
     )
+
+
+def _code(file: Path) -> list[Path]:
+    """The file a generator is defined in; for a baseline also every file of the baselines that it imports."""
+    home = "fhpt_bench.baselines."
+    files = {str(module.__file__): name for name, module in sys.modules.items() if getattr(module, "__file__", None)}
+    found, open_ = [file], [file]
+    while open_ and files.get(str(file), "").startswith(home):
+        for node in ast.walk(ast.parse(open_.pop().read_bytes())):
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(home):
+                names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+                paths = {path for path, name in files.items() if name in names and not path.endswith("__init__.py")}
+                fresh = [Path(path) for path in sorted(paths) if Path(path) not in found]
+                found, open_ = found + fresh, open_ + fresh
+    return [file, *sorted(set(found) - {file})]
 
 
 def _short(name: str) -> str:
