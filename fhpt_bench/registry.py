@@ -36,6 +36,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "kid": "fhpt_bench.metrics.kid:KID",
         "is": "fhpt_bench.metrics.inception_score:InceptionScore",
         "dists": "fhpt_bench.metrics.dists:DISTS",
+        "gender": "fhpt_bench.metrics.gender:GenderBias",
     },
     "features": {
         "inception.pool3": "fhpt_bench.features.inception:Pool3",
