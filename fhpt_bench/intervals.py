@@ -59,22 +59,33 @@ def mean_score(
     one a pair, or infinite.
     """
     data = np.asarray(values, np.float64)
-    if data.shape != (len(context.people),):
-        raise BenchError(
-            f"{name}: {data.shape} values for {len(context.people)} pairs", fix="a metric gives one row a pair"
-        )
-    if np.isinf(data).any():
-        at = context.pair_ids[int(np.flatnonzero(np.isinf(data))[0])]
-        raise BenchError(
-            f"{name} is infinite", where=at, fix="a metric gives finite numbers, or NaN where a pair has no value"
-        )
     has = ~np.isnan(data)
-    pairs = int(has.sum())
+    return ratio_score(name, np.where(has, data, 0), has, context, better, why=why)
+
+
+def ratio_score(
+    name: str,
+    numerators: ArrayLike,
+    denominators: ArrayLike,
+    context: Context,
+    better: Better,
+    *,
+    why: str = "no pair has a value",
+) -> Score:
+    """A ratio of sums over all pairs, so that a pair counts as much as it holds: the interval of ``mean_score``.
+
+    numerators, denominators: N; the sum and the number of whatever a pair holds (points, say), finite, the number 0
+    where it holds none: such pairs are excluded, and counted. value = sum of all numerators / sum of all denominators,
+    in float64; nothing to divide by: ``unavailable``, for the reason ``why``. Raises BenchError if they are not one a
+    pair, or not finite.
+    """
+    above, below = (np.asarray(each, np.float64) for each in (numerators, denominators))
+    for each in (above, below):
+        _check(name, each, context)
+    sums, counts = _by_person(above, context), _by_person(below, context)
+    pairs = int(np.count_nonzero(below))
     if not pairs:
-        return _unavailable(name, better, len(data), why)
-    people, member = np.unique(np.asarray(context.people), return_inverse=True)
-    sums: Floats = np.bincount(member[has], data[has], len(people)).astype(np.float64)
-    counts: Floats = np.bincount(member[has], minlength=len(people)).astype(np.float64)
+        return _unavailable(name, better, len(below), why)
     value = float(sums.sum() / counts.sum())
     low, high = _percentiles(value, _bootstrap(sums, counts, context.seed), int(np.count_nonzero(counts)))
     return Score(
@@ -84,10 +95,47 @@ def mean_score(
         high=high,
         better=better,
         pairs=pairs,
-        excluded=len(data) - pairs,
+        excluded=len(below) - pairs,
         sums=tuple(sums.tolist()),
         counts=tuple(counts.tolist()),
     )
+
+
+def ratio_band(
+    numerators: Floats, denominators: Floats, context: Context
+) -> tuple[list[float], list[float | None], list[float | None]]:
+    """A curve of K ratios over one denominator, each with the interval of ``ratio_score``: values, lows, highs.
+
+    numerators: N x K; denominators: N, not all 0. The same draws of people serve all K, and every score of the seed.
+    """
+    counts = _by_person(denominators, context)
+    columns = [_by_person(column, context) for column in numerators.T]
+    values = [float(sums.sum() / counts.sum()) for sums in columns]
+    people = int(np.count_nonzero(counts))
+    bounds = [
+        _percentiles(value, _bootstrap(sums, counts, context.seed), people)
+        for value, sums in zip(values, columns, strict=True)
+    ]
+    return values, [low for low, _ in bounds], [high for _, high in bounds]
+
+
+def _check(name: str, data: Floats, context: Context) -> None:
+    if data.shape != (len(context.people),):
+        raise BenchError(
+            f"{name}: {data.shape} values for {len(context.people)} pairs", fix="a metric gives one row a pair"
+        )
+    if not np.isfinite(data).all():
+        at = context.pair_ids[int(np.flatnonzero(~np.isfinite(data))[0])]
+        raise BenchError(
+            f"{name} is infinite", where=at, fix="a metric gives finite numbers, or NaN where a pair has no value"
+        )
+
+
+def _by_person(data: Floats, context: Context) -> Floats:
+    """Sums over the pairs of each person, in sorted order of person ids."""
+    people, member = np.unique(np.asarray(context.people), return_inverse=True)
+    sums: Floats = np.bincount(member, data, len(people)).astype(np.float64)
+    return sums
 
 
 def leave_out(people: Sequence[str]) -> list[Indices]:

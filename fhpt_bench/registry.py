@@ -36,6 +36,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "kid": "fhpt_bench.metrics.kid:KID",
         "is": "fhpt_bench.metrics.inception_score:InceptionScore",
         "dists": "fhpt_bench.metrics.dists:DISTS",
+        "kec": "fhpt_bench.metrics.kec:KEC",
+        "pckh": "fhpt_bench.metrics.pck:PCKh",
+        "pck": "fhpt_bench.metrics.pck:PCK",
         "gender": "fhpt_bench.metrics.gender:GenderBias",
     },
     "features": {

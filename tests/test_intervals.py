@@ -7,7 +7,16 @@ import pytest
 from numpy.typing import NDArray
 
 from fhpt_bench.errors import BenchError
-from fhpt_bench.intervals import MAX_GROUPS, difference, jackknife_from, jackknife_score, leave_out, mean_score
+from fhpt_bench.intervals import (
+    MAX_GROUPS,
+    difference,
+    jackknife_from,
+    jackknife_score,
+    leave_out,
+    mean_score,
+    ratio_band,
+    ratio_score,
+)
 from fhpt_bench.types import Context, Score
 
 
@@ -64,6 +73,44 @@ def test_the_point_is_the_mean_and_lies_inside_its_interval_whatever_the_values(
         assert score.low is None
     else:
         assert finite.min() - 1e-6 <= score.low <= score.value <= score.high <= finite.max() + 1e-6
+
+
+def test_ratio_score_weighs_pairs_by_what_they_hold_and_leaves_out_those_that_hold_nothing() -> None:
+    who = ["b", "a", "a", "b", "c"]
+    score = ratio_score("kec", [1, 3, 0, 2, 0], [2, 6, 1, 2, 0], context_of(who), "higher")
+    assert score.value == 6 / 11
+    assert (score.sums, score.counts) == ((3, 3, 0), (7, 4, 0))
+    assert (score.pairs, score.excluded) == (4, 1)
+    nothing = ratio_score("kec", [0] * 5, [0] * 5, context_of(who), "higher", why="no hands")
+    assert (nothing.value, nothing.unavailable, nothing.excluded) == (None, "no hands", 5)
+    for wrong in ([1, 2], [1, 3, np.nan, 2, 0]):
+        with pytest.raises(BenchError, match="kec"):
+            ratio_score("kec", wrong, [1] * 5, context_of(who), "higher")
+
+
+def test_a_mean_is_the_ratio_with_one_a_pair_and_the_interval_of_a_ratio_covers_its_truth() -> None:
+    rng = np.random.default_rng(5)
+    values = clustered(rng, 20, 3)
+    assert ratio_score("x", values, np.ones(60), context(20, 3), "lower") == mean_score(
+        "x", values, context(20, 3), "lower"
+    )
+    people, each, runs, hits = 32, 4, 400, 0
+    for _ in range(runs):  # how many points a pair has goes with how good they are: a mean of pairs would be another
+        shown = rng.integers(1, 22, people * each)
+        right = rng.binomial(shown, 0.2 + 0.6 * (shown > 10))
+        score = ratio_score("x", right, shown, context(people, each), "higher")
+        hits += score.low <= (0.2 * 55 + 0.8 * 176) / 231 <= score.high
+    assert 0.925 <= hits / runs <= 0.975
+
+
+def test_a_band_is_the_interval_of_each_of_its_ratios() -> None:
+    rng = np.random.default_rng(6)
+    where, below = context(9, 4), rng.integers(0, 9, 36).astype(float)
+    above = rng.random((36, 5)) * below[:, None]
+    values, low, high = ratio_band(above, below, where)
+    for k in range(5):
+        score = ratio_score("x", above[:, k], below, where, "higher")
+        assert (values[k], low[k], high[k]) == (score.value, score.low, score.high)
 
 
 def test_mean_of_many_float32_values_is_taken_in_float64() -> None:
