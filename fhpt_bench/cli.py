@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fhpt_bench import __version__
+from fhpt_bench.cli_inspect import inspect
 from fhpt_bench.cli_options import (
+    AllScores,
     AsJson,
     BatchSize,
     Data,
@@ -37,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(weights_app, name="weights")
 app.add_typer(data_app, name="data")
+app.command(epilog="Example: fhpt-bench inspect drn --count 4 --out drn_inside.png")(inspect)
 
 
 @app.callback(invoke_without_command=True)
@@ -169,16 +172,18 @@ def compare(
     a: Annotated[str, typer.Argument(help="Run folder, record.json, or the name of a shipped row.")],
     b: Annotated[str, typer.Argument(help="As A.")],
     protocol: Protocol = "catwalk-v1",
+    all_scores: AllScores = False,
     as_json: AsJson = False,
 ) -> None:
     """Two records score by score: the difference with its interval over the same people; "tie" where that holds 0."""
     from fhpt_bench import api, show
 
-    table = api.compare(show.find_record(a, protocol), show.find_record(b, protocol))
+    first, second = show.find_record(a, protocol), show.find_record(b, protocol)
+    table = api.compare(first, second)
     if as_json:
         print_json(json.loads(table.to_json(orient="records", double_precision=12)))
     else:
-        show.print_comparison(table, a, b)
+        show.print_comparison(table, (a, first), (b, second), all_scores=all_scores)
 
 
 @app.command(
@@ -196,15 +201,20 @@ def leaderboard(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write CSV, Markdown, LaTeX and HTML into this folder.")
     ] = None,
-    all_scores: Annotated[bool, typer.Option("--all", help="Every score, not only the protocol's headline.")] = False,
+    all_scores: AllScores = False,
+    columns: Annotated[
+        list[str] | None, typer.Option("--columns", "-c", help="Only this family: perceptual, structural, semantic.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """The table of shipped rows and your own; rows of other protocols or data are never ranked together."""
     from fhpt_bench import show
 
     found = show.collect(records or [], protocol, shipped=shipped)
+    text = show.render(found, "json" if as_json else format_, all_scores=all_scores, families=columns or ())
     if out is not None:
         say(f"leaderboard: {show.write_all(found, out, records or []).resolve().as_uri()}")
-    print(show.render(found, format_, all_scores=all_scores), end="")
+    print(text, end="")
 
 
 @app.command("list", epilog="Examples: fhpt-bench list | fhpt-bench list protocols --json")
@@ -221,10 +231,7 @@ def list_(
     if as_json:
         print_json(listing)
         return
-    for title, rows in listing.items():
-        print(title)
-        for name, about in rows.items():
-            print(f"  {name:24} {about}".rstrip())
+    show.print_listing(listing)
 
 
 @app.command(
