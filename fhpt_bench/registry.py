@@ -48,6 +48,10 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "vgg16.taps": "fhpt_bench.features.trunks:VGG16Taps",
         "vgg16.l2taps": "fhpt_bench.features.trunks:VGG16L2Taps",
         "inception.first64": "fhpt_bench.features.inception:First64",
+        "gender.vgg": "fhpt_bench.features.evaluators:GenderVGG",
+        "attributes.vgg": "fhpt_bench.features.evaluators:AttributesVGG",
+        "retrieval.vgg": "fhpt_bench.features.evaluators:RetrievalVGG",
+        "retrieval.resnet": "fhpt_bench.features.evaluators:RetrievalResNet",
         "pose": "fhpt_bench.features.pose:Pose",
     },
 }

@@ -1,0 +1,89 @@
+"""A trained evaluator, ready to be applied to images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fhpt_bench.errors import BenchError
+from fhpt_bench.evaluators import Found, read
+from fhpt_bench.evaluators.cells import cells
+from fhpt_bench.evaluators.config import Config
+from fhpt_bench.evaluators.heads import FromPixels, PartsHead
+from fhpt_bench.evaluators.trunks import Trunk, refuse_other, trunk
+from fhpt_bench.features import exact
+
+Labels = Sequence[tuple[str, str]]
+
+
+def build(settings: Config, channels: int, grid: tuple[int, int], labels: Labels) -> nn.Module:
+    """The network that is trained, untrained: inputs of ``samples.Samples`` -> N x outputs, raw."""
+    task, dropout = settings.task, settings.training.dropout
+    outputs = settings.network.embedding if task.kind == "retrieve" else len(labels)
+    if task.trunk == "none":
+        return FromPixels(grid, settings.network, outputs, dropout)
+    return PartsHead(channels, grid, settings.network, outputs, dropout)
+
+
+def finish(raw: Tensor, settings: Config, labels: Labels) -> Tensor:
+    """Raw outputs -> what the feature gives: the positive label's probability (N x 1); log-probabilities, softmax'ed
+    within each label group (N x labels); or an embedding of length 1 (N x D)."""
+    task = settings.task
+    if task.kind == "retrieve":
+        return F.normalize(raw, dim=1)
+    sizes = [len(list(group)) for _, group in groupby(labels, key=lambda label: label[0])]
+    found = torch.cat([part.log_softmax(1) for part in torch.split(raw, sizes, 1)], 1)
+    if task.positive:
+        place = [value for _, value in labels].index(task.positive)
+        return found[:, place : place + 1].exp()
+    return found
+
+
+class Evaluator:
+    """One trained evaluator. Raises BenchError where its file, or the trunk that it was trained on, cannot be had."""
+
+    def __init__(self, found: Found, device: str = "cpu") -> None:
+        tensors, about = read(found)
+        self.found, self.device = found, device
+        self.settings = Config.model_validate(about["settings"])
+        self.labels: tuple[tuple[str, str], ...] = tuple((group, value) for group, value in about["labels"])
+        self.digest = str(about["trunk_digest"])
+        if self.settings.task.trunk != "none":
+            refuse_other(self.settings.task.trunk, self.digest, found.path)
+        rows, columns = about["grid"]
+        self.network = build(self.settings, about["channels"], (rows, columns), self.labels)
+        try:
+            self.network.load_state_dict(tensors)
+        except RuntimeError as error:
+            fix = f"fhpt-bench train protocols/evaluators/{found.name} --data {found.data}"
+            raise BenchError("these weights are of another network", where=found.path, fix=fix) from error
+        self.network.eval().requires_grad_(False).to(device)
+        self._trunk: Trunk | None = None
+
+    def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """N x H x W x 3 uint8 -> N x D float32, through the trunk (or from the pixels)."""
+        name = self.settings.task.trunk
+        if name == "none":
+            pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
+            return self._outputs(pixels.contiguous())
+        if self._trunk is None:
+            self._trunk = trunk(name, self.device)
+        return self._outputs(self._trunk.cells(images))
+
+    def reduce(self, taps: Sequence[Tensor]) -> NDArray[np.float32]:
+        """The same from the trunk's taps, where another metric has them already."""
+        with exact():
+            return self._outputs(cells(taps))
+
+    def _outputs(self, inputs: Tensor) -> NDArray[np.float32]:
+        with exact():
+            # One at a time: kernels round differently at other batch sizes, and no number may depend on the batch.
+            raw = torch.cat([self.network(inputs[i : i + 1].to(self.device)) for i in range(len(inputs))])
+            found: NDArray[np.float32] = finish(raw, self.settings, self.labels).float().cpu().numpy()
+        return found
