@@ -18,6 +18,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 BatchSize = Annotated[int, typer.Option(help="Images a forward pass; changes no score.")]
 Workers = Annotated[int, typer.Option(help="Threads that decode images; changes no score.")]
 Seed = Annotated[int, typer.Option(help="Seed of generators and resampling.")]
+AllScores = Annotated[bool, typer.Option("--all", help="Every score, not only the protocol's headline.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

@@ -6,14 +6,32 @@ import difflib
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from fhpt_bench import registry
 from fhpt_bench.errors import BenchError
 from fhpt_bench.paths import shipped
 from fhpt_bench.types import Metric
+
+
+def _grouped(value: Any) -> Any:
+    return {"": value} if isinstance(value, list | tuple) else value
+
+
+def _each_once(value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    seen: set[str] = set()
+    for name in (name for names in value.values() for name in names):
+        if name in seen:
+            raise ValueError(f"{name!r} is named twice")
+        seen.add(name)
+    return value
+
+
+Headline = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_grouped), AfterValidator(_each_once)]
+"""Scores that lead a table: group -> names, each group a table of its own (``perceptual``, ``structural``,
+``semantic``). A plain list is one group without a name."""
 
 
 class MetricSpec(BaseModel):
@@ -45,8 +63,7 @@ class EvalProtocol(BaseModel):
     """Data set it is made for; ``--data`` may name another, the record says which."""
     size: tuple[int, int]
     """height, width of the images it takes."""
-    headline: tuple[str, ...]
-    """Scores that lead a table."""
+    headline: Headline
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
     sha256: str
 

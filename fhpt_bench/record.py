@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.paths import atomic
+from fhpt_bench.protocol import Headline
 from fhpt_bench.types import Curve, Score
 
 Kind = Literal["model", "reference", "oracle"]
@@ -39,8 +40,7 @@ class ProtocolRef(_Frozen):
     name: str
     sha256: str
     frozen: bool
-    headline: tuple[str, ...] = ()
-    """Scores that lead a table of this protocol."""
+    headline: Headline = Field(default_factory=dict)
 
 
 class DataRef(_Frozen):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,39 +58,45 @@ def collect(folders: Sequence[Path], protocol: str | None, *, shipped: bool) -> 
     return rows + own
 
 
-def render(records: Sequence[Record], format_: str, *, all_scores: bool = False) -> str:
-    """The table as text: terminal, csv, markdown, latex or json."""
+def render(records: Sequence[Record], format_: str, *, all_scores: bool = False, families: Collection[str] = ()) -> str:
+    """The table as text: terminal, csv, markdown, latex or json. families: only these; JSON holds whole records."""
     from fhpt_bench.leaderboard import text
 
     if format_ == "terminal":
-        return _terminal(records, all_scores)
+        return _terminal(records, all_scores, families)
     if format_ == "csv":
-        return text.to_csv(records)
+        return text.to_csv(records, families=families)
     if format_ == "markdown":
-        return text.to_markdown(records, everything=all_scores)
+        return text.to_markdown(records, everything=all_scores, families=families)
     if format_ == "latex":
-        return text.to_latex(records, everything=all_scores)
+        return text.to_latex(records, everything=all_scores, families=families)
     if format_ == "json":
-        return (
-            json.dumps([r.model_dump(mode="json") for r in records], indent=1, ensure_ascii=False, allow_nan=False)
-            + "\n"
-        )
+        if families:
+            raise BenchError("json holds whole records: --columns does not apply", fix="--format csv has the columns")
+        whole = [r.model_dump(mode="json") for r in records]
+        return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     raise BenchError(f"no format is called {format_!r}", fix="terminal, csv, markdown, latex or json")
 
 
-def _terminal(records: Sequence[Record], all_scores: bool) -> str:
-    import shutil
+def _terminal(records: Sequence[Record], all_scores: bool, families: Collection[str] = ()) -> str:
     import sys
 
     from rich.console import Console
 
-    from fhpt_bench.leaderboard import text
+    from fhpt_bench.leaderboard import to_terminal
 
-    width = shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 140
-    console = Console(width=width, force_terminal=sys.stdout.isatty(), highlight=False)
+    console = Console(width=_width(140), force_terminal=sys.stdout.isatty(), highlight=False)
     with console.capture() as captured:
-        console.print(text.to_terminal(records, everything=all_scores))
+        console.print(to_terminal(records, everything=all_scores, families=families))
     return captured.get()
+
+
+def _width(piped: int) -> int:
+    """Characters a line: the window's, or ``piped`` where stdout is none."""
+    import shutil
+    import sys
+
+    return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else piped
 
 
 def print_leaderboard(record: Record) -> None:
@@ -118,28 +124,15 @@ def agreement(record: Record) -> str:
     return ""
 
 
-def print_comparison(table: pd.DataFrame, a: str, b: str) -> None:
+def print_comparison(
+    table: pd.DataFrame, a: tuple[str, Record], b: tuple[str, Record], *, all_scores: bool = False
+) -> None:
     """The result of ``api.compare`` on a terminal."""
-    from rich import box
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
-    out = Table(
-        box=box.SIMPLE, title=escape(f"a = {a}   b = {b}   difference = a - b, 95 % over people"), title_justify="left"
-    )
-    for column in ("score", "a", "b", "difference", "interval", "better"):
-        out.add_column(column, justify="left" if column in ("score", "better") else "right", no_wrap=True)
-    for row in table.to_dict(orient="records"):
-        number = {
-            k: "" if row[k] is None or row[k] != row[k] else f"{row[k]:.4f}"
-            for k in ("a", "b", "difference", "low", "high")
-        }
-        span = f"{number['low']} .. {number['high']}" if number["low"] else ""
-        out.add_row(
-            escape(str(row["score"])), number["a"], number["b"], number["difference"], span, str(row["verdict"])
-        )
-    Console().print(out)
+    from fhpt_bench.leaderboard.comparison import comparison
+
+    Console(width=_width(120), highlight=False).print(comparison(table, a, b, everything=all_scores))
 
 
 def write_html(record: Record, folder: Path) -> Path:
@@ -194,6 +187,19 @@ def listing(kind: str | None = None) -> dict[str, dict[str, str]]:
             fix=f"did you mean {' or '.join(near)}?" if near else f"one of: {', '.join(kinds)}",
         )
     return {key: make() for key, make in kinds.items() if kind in (None, key)}
+
+
+def print_listing(listing: Mapping[str, Mapping[str, str]]) -> None:
+    """What ``listing`` gives: a line a name, folded under itself where the window is narrow."""
+    import textwrap
+
+    width = max(_width(160), 40)
+    for title, rows in listing.items():
+        print(title)
+        left = min(max(map(len, rows), default=0) + 4, width // 2)
+        for name, about in rows.items():
+            start = f"  {name}".ljust(left)
+            print(textwrap.fill(about, width, initial_indent=start, subsequent_indent=" " * left) if about else start)
 
 
 def _about(kind: registry.Kind, name: str) -> str:

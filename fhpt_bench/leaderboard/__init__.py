@@ -9,7 +9,8 @@ from fhpt_bench.errors import BenchError
 from fhpt_bench.leaderboard.gallery import Gallery, GalleryPair
 from fhpt_bench.leaderboard.html import to_html
 from fhpt_bench.leaderboard.table import table, wide
-from fhpt_bench.leaderboard.text import to_csv, to_latex, to_markdown, to_terminal
+from fhpt_bench.leaderboard.terminal import to_terminal
+from fhpt_bench.leaderboard.text import to_csv, to_latex, to_markdown
 from fhpt_bench.paths import atomic
 from fhpt_bench.record import Record
 

@@ -15,11 +15,14 @@ from dataclasses import dataclass
 import jinja2
 from markupsafe import Markup
 
+from fhpt_bench.leaderboard.breakdowns import Breakdown, breakdowns
+from fhpt_bench.leaderboard.families import Family
 from fhpt_bench.leaderboard.gallery import Gallery, Pictures
 from fhpt_bench.leaderboard.glossary import REGIONS
+from fhpt_bench.leaderboard.names import BREAKDOWNS, PARTS, SETTINGS
 from fhpt_bench.leaderboard.pages import Comparison, Page, compare, page
-from fhpt_bench.leaderboard.plots import Plot, plot, strips
-from fhpt_bench.leaderboard.view import Board, Column, boards
+from fhpt_bench.leaderboard.plots import Plot, Span, plot, strips
+from fhpt_bench.leaderboard.view import Board, Column, absences, boards, meaning
 from fhpt_bench.paths import shipped
 from fhpt_bench.record import Record
 
@@ -39,22 +42,36 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A board with all that its template needs."""
+class Part:
+    """One family of a board: a table, and what is folded below it."""
 
-    board: Board
+    family: Family
     folds: tuple[Fold, ...]
-    strips: list[list[tuple[float, float, float] | None]]
+    lead: int
+    """Place in the table (1 is the first score) of the column that the rows come in order of; 0: in another table."""
     plots: tuple[tuple[str, tuple[Plot, ...]], ...]
     """Heading and drawings of each fold, the headline's first."""
+    breakdowns: tuple[Breakdown, ...]
     reasons: dict[str, int]
     """Why a cell is empty -> number of its footnote."""
-    comparison: Comparison | None
+    absent: dict[str, tuple[Column, ...]]
+    """Why no row has a value -> the columns that the table leaves out for it."""
 
     @property
     def order(self) -> tuple[int, ...]:
         """Places of the columns as they stand on the page."""
         return tuple(i for fold in self.folds for i in fold.columns)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A board with all that its template needs."""
+
+    board: Board
+    parts: tuple[Part, ...]
+    strips: list[list[Span | None]]
+    glossary: tuple[tuple[str, str], ...]
+    comparison: Comparison | None
 
 
 def to_html(
@@ -83,34 +100,63 @@ def to_html(
     return _render(title, records, sections, pages, pictures)
 
 
-def folds(columns: Sequence[Column]) -> tuple[Fold, ...]:
-    """The headline first and open; then other whole-image scores; then each score's regions, folded."""
-    lead = tuple(i for i, column in enumerate(columns) if column.headline)
-    more = tuple(i for i, column in enumerate(columns) if not column.headline and not column.region)
-    found = [Fold("Headline", lead, True)] + ([Fold("More scores", more, False)] if more else [])
-    wholes = dict.fromkeys(column.whole for column in columns if column.region and not column.headline)
-    for whole in wholes:
-        members = tuple(
-            i for i, c in enumerate(columns) if c.region and not c.headline and c.whole == whole
-        )  # in the order of the record
-        column = columns[members[0]]
-        setting = f" {column.setting}" if column.setting else ""
-        found.append(Fold(f"{column.label}{setting} by region", members, False))
+def folds(board: Board, places: Sequence[int]) -> tuple[Fold, ...]:
+    """The headline first and open; then other scores over everything; then each score's regions or parts, folded.
+
+    Groups of pairs (skin tone, pattern) are not columns: ``breakdowns`` shows them.
+    """
+    columns = {i: board.columns[i] for i in places if board.columns[i].headline or not board.columns[i].parts.key}
+    lead = tuple(i for i, column in columns.items() if column.headline)
+    more = tuple(i for i, column in columns.items() if not column.headline and not column.region)
+    found = [Fold("Headline", lead, True)] if lead else []
+    found += [Fold("More scores" if lead else "Scores", more, not lead)] if more else []
+    divided = {i: column for i, column in columns.items() if column.region and not column.headline}
+    for label in dict.fromkeys(column.label for column in divided.values()):
+        members = tuple(i for i, column in divided.items() if column.label == label)
+        over = "part" if board.columns[members[0]].family == "structural" else "region"
+        found.append(Fold(f"{label} by {over}", members, False))
     return tuple(found)
 
 
 def _section(board: Board, galleries: Mapping[int, Gallery], pictures: Pictures) -> Section:
-    why = dict.fromkeys(cell.why for row in board.rows for cell in row.cells if cell.why)
-    groups = folds(board.columns)
+    drawn = tuple(_part(board, family) for family in board.families)
+    return Section(board, drawn, strips(board), glossary(board), compare(board, galleries, pictures))
+
+
+def _part(board: Board, family: Family) -> Part:
+    places = board.of(family.key)
+    measured = [i for i in places if board.measured(i)]
+    groups = folds(board, measured)
+    shown = [i for fold in groups for i in fold.columns]
+    why = dict.fromkeys(row.cells[i].why for i in shown for row in board.rows if row.cells[i].why)
     drawn = [(fold.label, tuple(p for i in fold.columns if (p := plot(board, i)) is not None)) for fold in groups]
-    return Section(
-        board,
+    return Part(
+        family,
         groups,
-        strips(board),
+        1 + shown.index(board.lead) if board.lead in shown else 0,
         tuple((label, plots) for label, plots in drawn if plots),
+        breakdowns(board, measured),
         {reason: number for number, reason in enumerate(why, 1)},
-        compare(board, galleries, pictures),
+        {why: tuple(board.columns[i] for i in absent) for why, absent in absences(board, places).items()},
     )
+
+
+def glossary(board: Board) -> tuple[tuple[str, str], ...]:
+    """Each word of the board's columns, and what it means: metrics, settings, regions, parts, breakdowns."""
+    found: dict[str, str] = {}
+    for column in board.columns:
+        label, about = meaning(column.parts.metric)
+        found.setdefault(label, about)
+    for column in board.columns:
+        found |= {word: SETTINGS[word] for word in column.parts.setting.split(",") if word in SETTINGS}
+    for column in board.columns:
+        if column.parts.key:
+            title, about = BREAKDOWNS.get(column.parts.key, (column.parts.key, ""))
+            found.setdefault(title, about)
+        elif column.region:
+            known, prefix = (PARTS, "points: ") if column.family == "structural" else (REGIONS, "")
+            found.setdefault(f"{prefix}{column.region}", f"Over {known.get(column.parts.group, column.parts.group)}.")
+    return tuple((word, f"{about[0].upper()}{about[1:].rstrip('.')}.") for word, about in found.items() if about)
 
 
 def _render(
@@ -139,7 +185,6 @@ def _render(
         sections=sections,
         pages=pages,
         pictures=pictures.uris,
-        regions=REGIONS,
         newest=max(record.provenance.created for record in records)[:10],
         models=len({record.model.name for record in records if record.model.kind == "model"}),
     )

@@ -96,7 +96,7 @@ def compare(board: Board, galleries: Mapping[int, Gallery], pictures: Pictures, 
 def _albums(board: Board, gallery: Gallery, pictures: Pictures, counts: tuple[int, int]) -> tuple[Album, ...]:
     albums = []
     for column in board.columns:
-        count = counts[0] if column.headline else counts[1]
+        count = counts[0] if column.headline else 0 if column.parts.key else counts[1]
         choice = choose(gallery, column.name, column.better, count) if count else None
         if column.better == "neither" or choice is None:
             continue

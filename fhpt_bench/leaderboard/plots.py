@@ -34,12 +34,16 @@ class Plot:
     """The best row's interval, 0..1."""
 
 
-def strips(board: Board) -> list[list[tuple[float, float, float] | None]]:
+Span = tuple[float, float, float]
+"""low, value, high."""
+
+
+def strips(board: Board) -> list[list[Span | None]]:
     """For each row and column: low, value, high as a share of the column's axis, 0..1; None where there is no value."""
     axes = [axis(board, i) for i in range(len(board.columns))]
     result = []
     for row in board.rows:
-        line: list[tuple[float, float, float] | None] = []
+        line: list[Span | None] = []
         for i, cell in enumerate(row.cells):
             span = _span(row, i)
             line.append(None if span is None or not cell.text else _scaled(span, axes[i]))
@@ -82,10 +86,23 @@ def axis(board: Board, place: int) -> tuple[float, float]:
         width = max(s[2] for s in rest) - min(s[0] for s in rest)
         if not extreme[0] and 0 < width < 0.4 * (max(highs) - min(lows)):
             spans.remove(extreme)
-    low = min((s[0] for _, s in spans), default=0.0)
-    high = max((s[2] for _, s in spans), default=1.0)
+    return _around([span for _, span in spans])
+
+
+def _around(spans: Sequence[Span]) -> tuple[float, float]:
+    low = min((s[0] for s in spans), default=0.0)
+    high = max((s[2] for s in spans), default=1.0)
     margin = 0.04 * (high - low) or 0.5
     return low - margin, high + margin
+
+
+def shared_strips(board: Board, places: Sequence[int]) -> dict[int, list[Span | None]]:
+    """Column -> low, value, high of each row, as ``strips``; but all on one axis, which holds them all."""
+    found = {place: [_span(row, place) for row in board.rows] for place in places}
+    limits = _around([span for spans in found.values() for span in spans if span is not None])
+    return {
+        place: [None if span is None else _scaled(span, limits) for span in spans] for place, spans in found.items()
+    }
 
 
 def ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
@@ -104,7 +121,7 @@ def _short(value: float, digits: int) -> str:
     return "0" if text in {"-0", ""} else text.replace("-", MINUS)
 
 
-def _span(row: Row, place: int) -> tuple[float, float, float] | None:
+def _span(row: Row, place: int) -> Span | None:
     score = row.cells[place].score
     if score is None or score.value is None:
         return None
@@ -113,6 +130,6 @@ def _span(row: Row, place: int) -> tuple[float, float, float] | None:
     return low, score.value, high
 
 
-def _scaled(span: Sequence[float], limits: tuple[float, float]) -> tuple[float, float, float]:
+def _scaled(span: Span, limits: tuple[float, float]) -> Span:
     low, at, high = (min(max((v - limits[0]) / (limits[1] - limits[0]), 0.0), 1.0) for v in span)
     return low, at, high

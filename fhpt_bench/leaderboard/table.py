@@ -9,12 +9,13 @@ import pandas as pd
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.intervals import difference
+from fhpt_bench.leaderboard.families import family_of, order
 from fhpt_bench.record import Record
 from fhpt_bench.types import Score
 
 COLUMNS = (
     "group", "protocol", "protocol_sha256", "data", "split", "data_sha256", "limit", "row", "model", "kind", "ranked",
-    "score", "value", "low", "high", "better", "pairs", "excluded", "unavailable", "rank", "best", "tied",
+    "family", "score", "value", "low", "high", "better", "pairs", "excluded", "unavailable", "rank", "best", "tied",
 )  # fmt: skip
 """Columns of ``table``."""
 
@@ -49,10 +50,13 @@ def groups(records: Sequence[Record]) -> list[list[int]]:
 
 
 def score_names(records: Sequence[Record]) -> list[str]:
-    """Every score of the records once: the protocol's headline first, then in the order of the records."""
+    """Every score of the records once: the protocol's headline first, then the rest, family by family."""
     present = dict.fromkeys(score.name for record in records for score in record.scores)
-    headline = [name for record in records for name in record.protocol.headline if name in present]
-    return list(dict.fromkeys([*headline, *present]))
+    headline = records[0].protocol.headline
+    leading = [name for names in headline.values() for name in names if name in present]
+    families = order(headline)
+    rest = sorted(present, key=lambda name: families.index(family_of(name, headline)))
+    return list(dict.fromkeys([*leading, *rest]))
 
 
 def standings(records: Sequence[Record], name: str) -> list[Standing]:
@@ -94,7 +98,8 @@ def table(records: Sequence[Record]) -> pd.DataFrame:
     """Every score of every record, in long form: one row a record and score, with the columns of ``COLUMNS``.
 
     ``group`` numbers the tables that rows may be compared in (0, 1, ...): rows of different protocol hashes, data
-    hashes, splits or ``--limit`` are in different groups. ``row`` is the record's place in ``records``. ``value``,
+    hashes, splits or ``--limit`` are in different groups. ``row`` is the record's place in ``records``.
+    ``family``: ``families.family_of``. ``value``,
     ``low``, ``high``: float, NaN where unavailable; ``rank``: 1 is best, <NA> where not ranked; ``tied``: cannot be
     told from the best, <NA> where not known.
     """
@@ -115,8 +120,9 @@ def _line(group: int, row: int, record: Record, score: Score, stand: Standing) -
     protocol, data = record.protocol, record.data
     return (
         group, protocol.name, protocol.sha256, data.name, data.split, data.sha256, data.limit, row, record.model.name,
-        record.model.kind, ranked(record), score.name, score.value, score.low, score.high, score.better, score.pairs,
-        score.excluded, score.unavailable, stand.rank, stand.best, stand.tied,
+        record.model.kind, ranked(record), family_of(score.name, protocol.headline), score.name, score.value,
+        score.low, score.high, score.better, score.pairs, score.excluded, score.unavailable,
+        stand.rank, stand.best, stand.tied,
     )  # fmt: skip
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fhpt_bench.leaderboard.families import Family, family, family_of, order
 from fhpt_bench.leaderboard.glossary import GLOSSARY, REGIONS
+from fhpt_bench.leaderboard.names import BREAKDOWNS, PARTS, SETTINGS, Name, parse
 from fhpt_bench.leaderboard.table import Standing, groups, ranked, score_names, standings
 from fhpt_bench.record import Record
 from fhpt_bench.types import Score
 
 MINUS = "\u2212"
-_NAME = re.compile(r"(?P<metric>[^\[\]/@]+)(?P<at>@[^\[\]/]+)?(?:\[(?P<setting>[^\]]*)\])?(?:/(?P<region>.+))?")
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,11 @@ class Column:
     """One score. ``name`` is its name in the records; the rest is how it is printed."""
 
     name: str
+    parts: Name
     label: str
     """``SSIM``, ``Recall@5``."""
-    setting: str
-    """``gauss1.5``, or empty."""
-    region: str
-    """``foreground``, or empty for the whole image."""
     about: str
+    family: str
     better: Literal["higher", "lower", "neither"]
     headline: bool
     decimals: int
@@ -38,14 +37,24 @@ class Column:
         return {"higher": "\u2191", "lower": "\u2193", "neither": ""}[self.better]
 
     @property
+    def setting(self) -> str:
+        """``vgg, other-views``, or empty."""
+        return ", ".join(self.parts.setting.split(","))
+
+    @property
+    def region(self) -> str:
+        """``foreground``, ``left hand``, ``skin tone 3``; empty for a score over everything."""
+        return self.parts.words
+
+    @property
     def short(self) -> str:
         """Label and region: ``SSIM face``."""
         return f"{self.label} {self.region}".rstrip()
 
     @property
     def whole(self) -> str:
-        """The name without its region: what columns are folded by."""
-        return self.name.partition("/")[0] if self.region else self.name
+        """The name of the same score over everything."""
+        return self.parts.whole if self.parts.group else self.name
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,8 @@ class Row:
     name: str
     """The model's name; with its place in the list where two rows of a board share it."""
     ranked: bool
+    rank: int | None
+    """By the column that the board is in order of."""
     cells: tuple[Cell, ...]
 
     @property
@@ -82,11 +93,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """One table: rows that may stand together, best first by the first column; rows without that value last."""
+    """Rows that may stand together, in one order for all families; rows without a value to go by last."""
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    lead: int
+    """Place of the column that the rows are in order of: the first of the headline that has a value."""
 
     @property
     def record(self) -> Record:
@@ -98,48 +111,101 @@ class Board:
         """Places of the columns that lead."""
         return tuple(i for i, column in enumerate(self.columns) if column.headline)
 
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The families that have a column, in the protocol's order."""
+        present = {column.family for column in self.columns}
+        return tuple(family(key) for key in order(self.record.protocol.headline) if key in present)
+
+    def of(self, key: str) -> tuple[int, ...]:
+        """Places of a family's columns, its headline first."""
+        return tuple(i for i, column in enumerate(self.columns) if column.family == key)
+
+    def measured(self, place: int) -> bool:
+        """Whether any row has a value in the column ``place``."""
+        return any(row.cells[place].text for row in self.rows)
+
 
 def boards(records: Sequence[Record]) -> list[Board]:
     """The records as boards, in the order of ``table.groups``."""
     return [_board(records, members) for members in groups(records)]
 
 
+def absences(board: Board, places: Iterable[int]) -> dict[str, list[int]]:
+    """Reason -> columns of ``places`` that no row has a value in; several reasons of one column are joined."""
+    found: dict[str, list[int]] = {}
+    for place in places:
+        if not board.measured(place):
+            why = "; ".join(dict.fromkeys(row.cells[place].why for row in board.rows))
+            found.setdefault(why, []).append(place)
+    return found
+
+
 def _board(records: Sequence[Record], members: Sequence[int]) -> Board:
     group = [records[index] for index in members]
     names = score_names(group)
-    lead = {name for record in group for name in record.protocol.headline} & set(names)
-    lead = lead or {name for name in names if "/" not in name}
-    columns = tuple(_column(name, group, name in lead) for name in names)
+    leading = {name for each in group[0].protocol.headline.values() for name in each} & set(names)
+    leading = leading or {name for name in names if not parse(name).group}
+    columns = tuple(_column(name, group, name in leading) for name in names)
     stands = [standings(group, name) for name in names]
+    lead = next((i for i, name in enumerate(names) if any(_value(record, name) is not None for record in group)), 0)
     rows = []
     for place, (index, record) in enumerate(zip(members, group, strict=True)):
         cells = tuple(_cell(record, column, stand[place]) for column, stand in zip(columns, stands, strict=True))
         twin = sum(other.model.name == record.model.name for other in group) > 1
         name = f"{record.model.name} #{index + 1}" if twin else record.model.name
-        rows.append(Row(index, record, name, ranked(record), cells))
-    rows.sort(key=lambda row: _order(row, columns))
+        rank = stands[lead][place].rank if columns else None
+        rows.append(Row(index, record, name, ranked(record), rank, cells))
+    rows.sort(key=lambda row: _order(row, columns, lead))
     first = group[0]
     limit = "" if first.data.limit is None else f", first {first.data.limit} pairs"
-    return Board(f"{first.protocol.name} on {first.data.name}/{first.data.split}{limit}", columns, tuple(rows))
+    title = f"{first.protocol.name} on {first.data.name}/{first.data.split}{limit}"
+    return Board(title, columns, tuple(rows), lead)
 
 
-def _order(row: Row, columns: tuple[Column, ...]) -> tuple[bool, float, int]:
-    score = row.cells[0].score if columns else None
+def _value(record: Record, name: str) -> float | None:
+    return next((score.value for score in record.scores if score.name == name), None)
+
+
+def _order(row: Row, columns: tuple[Column, ...], lead: int) -> tuple[bool, float, int]:
+    score = row.cells[lead].score if columns else None
     if score is None or score.value is None:
         return True, 0.0, row.index
-    return False, -score.value if columns[0].better == "higher" else score.value, row.index
+    return False, -score.value if columns[lead].better == "higher" else score.value, row.index
 
 
 def _column(name: str, group: Sequence[Record], headline: bool) -> Column:
     scores = [score for record in group for score in record.scores if score.name == name]
     telling = [score for record in group if ranked(record) for score in record.scores if score.name == name]
-    parts = _NAME.fullmatch(name)
-    metric, at, setting, region = parts.group("metric", "at", "setting", "region") if parts else (name, "", "", "")
-    label, about = GLOSSARY.get(metric, (metric, ""))
-    if region:
-        about = f"{about} Over {REGIONS.get(region, region)}.".strip()
+    parts, key = parse(name), family_of(name, group[0].protocol.headline)
+    label, about = meaning(parts.metric)
+    about = " ".join(filter(None, (about, *_settings(parts), _over(parts, key))))
     places = decimals(telling or scores)
-    return Column(name, label + (at or ""), setting or "", region or "", about, scores[0].better, headline, places)
+    return Column(name, parts, label + parts.at, about, key, scores[0].better, headline, places)
+
+
+def meaning(metric: str) -> tuple[str, str]:
+    """Label and sentence of a metric; ``attrrec-5`` is looked up as ``attrrec`` too."""
+    word, dash, count = metric.rpartition("-")
+    if metric not in GLOSSARY and dash and re.fullmatch(r"\d+", count) and word in GLOSSARY:
+        label, about = GLOSSARY[word]
+        return f"{label}-{count}", about
+    return GLOSSARY.get(metric, (metric, ""))
+
+
+def _settings(parts: Name) -> list[str]:
+    known = [SETTINGS[word] for word in parts.setting.split(",") if word in SETTINGS]
+    return [f"{'; '.join(known)[0].upper()}{'; '.join(known)[1:]}."] if known else []
+
+
+def _over(parts: Name, key: str) -> str:
+    """Over what a score is taken, as a sentence."""
+    if not parts.group:
+        return ""
+    if parts.key:
+        return f"Over pairs of one group, {BREAKDOWNS.get(parts.key, (parts.key,))[0]}: {parts.value}."
+    known = PARTS if key == "structural" else REGIONS
+    return f"Over {known.get(parts.group, parts.group)}."
 
 
 def decimals(scores: Sequence[Score]) -> int:

@@ -9,16 +9,18 @@
       desc: last((a, b) => b - a), // rows without a value stay last either way
     },
   });
-  document.querySelectorAll("section.board").forEach((section) => {
-    const table = section.querySelector("table.scores");
+  // One table: folded columns, and the rank by the column that it is sorted by (at first: as the rows come).
+  const connect = (part) => {
+    const table = part.querySelector(":scope > .scroll > table.scores");
+    if (table === null) return null;
     const heads = [...table.querySelectorAll("thead th.score")];
     const folded = heads.flatMap((head, i) => (head.classList.contains("fold") ? [i + 1] : []));
-    const start = heads.length ? [[1, heads[0].dataset.better === "higher" ? "desc" : "asc"]] : [];
+    const lead = Number(table.dataset.lead);
     const data = new DataTable(table, {
       paging: false,
       autoWidth: false,
       layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
-      order: start,
+      order: lead ? [[lead, heads[lead - 1].dataset.better === "higher" ? "desc" : "asc"]] : [],
       language: { zeroRecords: "No row matches.", emptyTable: "No row." },
       columnDefs: [
         ...heads.map((head, i) => ({
@@ -31,26 +33,33 @@
       ],
     });
     const ranks = () => {
-      const sorted = data.order().length ? data.order()[0][0] : 1;
+      const sorted = data.order().length ? data.order()[0][0] : -1;
       data.rows().every(function () {
-        const cell = sorted > 0 ? data.cell(this.index(), sorted).node() : null;
-        this.node().querySelector(".rank").textContent = cell ? cell.dataset.rank : "";
+        const cell = sorted > 0 ? data.cell(this.index(), sorted).node() : this.node();
+        this.node().querySelector(".rank").textContent = sorted === 0 ? "" : cell.dataset.rank;
       });
     };
     data.on("order", ranks);
     ranks();
-    const tools = section.querySelector(".tools");
-    tools.hidden = false;
-    tools.querySelector("[type=search]").addEventListener("input", (event) => data.search(event.target.value).draw());
-    tools.querySelectorAll("[data-columns]").forEach((box) => {
+    part.querySelectorAll("[data-columns]").forEach((box) => {
       box.checked = false;
       box.addEventListener("change", () => data.columns(JSON.parse(box.dataset.columns)).visible(box.checked));
     });
-    const references = tools.querySelector("[data-references]");
+    return data;
+  };
+  document.querySelectorAll("section.board").forEach((section) => {
+    const tables = [...section.querySelectorAll("section.family")].map(connect).filter((data) => data !== null);
+    section.querySelectorAll(".tools").forEach((tools) => (tools.hidden = false));
+    section.querySelector("[type=search]").addEventListener("input", (event) => {
+      tables.forEach((data) => data.search(event.target.value).draw());
+    });
+    const references = section.querySelector("[data-references]");
     references.checked = true;
     references.addEventListener("change", () => {
-      const isModel = (text, row, index) => data.row(index).node().dataset.kind === "model";
-      data.search.fixed("references", references.checked ? null : isModel).draw();
+      tables.forEach((data) => {
+        const isModel = (text, row, index) => data.row(index).node().dataset.kind === "model";
+        data.search.fixed("references", references.checked ? null : isModel).draw();
+      });
     });
   });
 })();

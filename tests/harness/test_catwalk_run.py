@@ -25,7 +25,7 @@ def test_batch_size_and_workers_change_no_score_beyond_a_millionth(folder, warpe
 
 
 def test_every_column_of_the_protocol_has_a_value(warped):
-    for name in warped.protocol.headline:
+    for name in (name for names in warped.protocol.headline.values() for name in names):
         assert warped.score(name).value is not None, name
     assert {"inception.pool3[clean]", "alexnet.taps", "vgg16.taps"} == set(warped.provenance.features)
 
