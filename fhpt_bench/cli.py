@@ -239,7 +239,7 @@ def list_(
     "torchrun --nproc-per-node 2 -m fhpt_bench train baselines/drn"
 )
 def train(
-    baseline: Annotated[str, typer.Argument(help="A baseline's folder or name: baselines/drn.")],
+    baseline: Annotated[str, typer.Argument(help="A baseline's or evaluator's folder or name: baselines/drn.")],
     config: Annotated[str, typer.Option(help="Which table of its config.toml: paper, small, tiny.")] = "small",
     data: Annotated[str, typer.Option("--data", "-d", help="Data set's name.")] = "catwalk",
     out: Annotated[
@@ -257,7 +257,19 @@ def train(
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the newest snapshot in OUT.")] = True,
 ) -> None:
-    """Train a baseline; resumes exactly where it stopped."""
+    """Train a baseline, which resumes exactly where it stopped, or an evaluator (protocols/evaluators/gender)."""
+    from fhpt_bench import evaluators
+
+    if (evaluator := evaluators.named_by(baseline)) is not None:
+        if any(given is not None for given in (budget, samples, batch_size)):
+            fix = "leave out --budget, --samples and --batch-size"
+            raise BenchError("the length of an evaluator's training stands in its config.toml", fix=fix)
+        from fhpt_bench.evaluators.train import train as start_evaluator
+
+        found = start_evaluator(evaluator, config=config, data=data, out=out, device=device, seed=seed)
+        say(f"its accuracy on validation people: {found.accuracy}\nto pin it: [pin={found.sha256[:12]}]")
+        print(found.path)
+        return
     from fhpt_bench.train import train as start
 
     folder = out or Path("runs") / "train" / f"{Path(baseline).name}-{config}"
