@@ -8,7 +8,7 @@ skeleton: the tables in ``detectors.mappings`` translate.
 from __future__ import annotations
 
 import importlib
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,11 @@ DEFAULT = "mediapipe"
 
 
 class Detector(Protocol):
-    """One keypoint detector on single images. Built as ``Detector(device)``; not thread-safe.
+    """One keypoint detector on single images. Built as ``Detector(device, *settings)``; not thread-safe.
 
-    ``networks``, a class attribute, names the weights (``fhpt_bench.weights``) that it runs; empty where it has its
-    own. BenchError at building where a package, a system library or a network cannot be had.
+    ``networks``, a class attribute (or method of the settings), names the weights (``fhpt_bench.weights``) that it
+    runs; empty where it has its own. BenchError at building where a package, a system library or a network cannot be
+    had.
     """
 
     name: str
@@ -49,18 +50,26 @@ class Detector(Protocol):
         ...
 
 
-def build(name: str, device: str = "cpu") -> Detector:
-    """The detector called ``name``; BenchError for an unknown name, or where something it runs on is missing."""
-    if name not in BACKENDS:
-        raise BenchError(f"no keypoint detector is called {name!r}", fix=f"one of {', '.join(BACKENDS)}")
-    module, _, attribute = BACKENDS[name].partition(":")
-    detector: Detector = getattr(importlib.import_module(module), attribute)(device)
+def build(name: str, device: str = "cpu", *settings: str) -> Detector:
+    """The detector called ``name``; BenchError for an unknown name, or where something it runs on is missing.
+
+    ``settings``: which of its models, for a class that says ``takes_settings``.
+    """
+    detector: Detector = _backend(name, settings)(device, *settings)
     return detector
 
 
-def networks(name: str) -> tuple[str, ...]:
+def networks(name: str, *settings: str) -> tuple[str, ...]:
     """Names of the weights behind a detector; nothing is pulled. BenchError for an unknown name."""
+    of = getattr(_backend(name, settings), "networks", ())
+    return tuple(of(*settings) if callable(of) else of)
+
+
+def _backend(name: str, settings: tuple[str, ...]) -> Any:
     if name not in BACKENDS:
         raise BenchError(f"no keypoint detector is called {name!r}", fix=f"one of {', '.join(BACKENDS)}")
     module, _, attribute = BACKENDS[name].partition(":")
-    return tuple(getattr(getattr(importlib.import_module(module), attribute), "networks", ()))
+    backend = getattr(importlib.import_module(module), attribute)
+    if settings and not getattr(backend, "takes_settings", False):
+        raise BenchError(f"{name} has no setting {settings[0]!r}", fix=f"pose[{name}]")
+    return backend

@@ -1,4 +1,4 @@
-"""Keypoints as a feature: ``pose[mediapipe]``, ``pose[mmpose]``, ``pose[openpose-json]``."""
+"""Keypoints as a feature: ``pose[mediapipe]``, ``pose[mmpose,<model>]``, ``pose[openpose-json]``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ class Pose:
 
     @classmethod
     def networks(cls, name: Name) -> tuple[str, ...]:
-        return detectors.networks(name.choice(tuple(detectors.BACKENDS), detectors.DEFAULT))
+        detector, *settings = name.settings or (detectors.DEFAULT,)
+        return detectors.networks(detector, *settings)
 
     def __init__(self, name: Name, device: str) -> None:
         self.name, self._prepare = name.text, name.prepare
-        self._detector = detectors.build(name.choice(tuple(detectors.BACKENDS), detectors.DEFAULT), device)
+        detector, *settings = name.settings or (detectors.DEFAULT,)
+        self._detector = detectors.build(detector, device, *settings)
         self.key = f"{self.name} {self._detector.key}"
 
     def extract(self, images: NDArray[np.uint8]) -> Rows:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from fhpt_bench.errors import BenchError
 
 FILE = "file"
 """The form of a network that is kept as it comes (a .dat, .task or .pth that its own library reads)."""
@@ -14,7 +17,10 @@ FILE = "file"
 
 @dataclass(frozen=True)
 class Official:
-    """The authors' own address of a file. ``sha256`` may be a prefix where no more is published."""
+    """The authors' own address of a file. ``sha256`` may be a prefix where no more is published.
+
+    Empty where nothing is: the file is then had only through ``Network.known_by``.
+    """
 
     url: str
     sha256: str
@@ -86,6 +92,13 @@ class Network:
         """Twelve hex digits that change when an accepted file or its conversion does: part of the cached name."""
         text = "\n".join(sorted(f"{source.sha256} {source.form}" for source in self.sources))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def known_by(self, sha256: str) -> Network:
+        """This network, its official file known by all 64 digits of ``sha256`` and its carriers left out."""
+        if self.official is None or not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise BenchError(f"{self.name}@{sha256} names no file", fix="<network>@<its sha256, 64 digits 0-9a-f>")
+        official = replace(self.official, sha256=sha256)
+        return replace(self, name=f"{self.name}@{sha256}", official=official, carriers=())
 
 
 def read(path: Path) -> dict[str, Network]:

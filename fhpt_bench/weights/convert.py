@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -46,6 +47,52 @@ def load_pickled_arrays(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise pickle.UnpicklingError(f"refused: a {type(value).__name__}, not a dictionary of arrays")
     return value
+
+
+class _Ignored:
+    """Stands for any object of a training checkpoint that is no tensor: takes what a pickle gives, does nothing."""
+
+    def __init__(self, *args: object, **more: object) -> None: ...
+    def __setstate__(self, state: object) -> None: ...
+    def __setitem__(self, key: object, value: object) -> None: ...
+    def append(self, value: object) -> None: ...
+    def extend(self, values: object) -> None: ...
+
+
+class _TensorsOnly(pickle.Unpickler):
+    """Rebuilds tensors and plain containers; everything else a pickle may call becomes an ``_Ignored``."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if module == "torch._utils" and name in {"_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter"}:
+            return getattr(torch._utils, name)
+        return _Ignored
+
+
+class _Pickle:
+    """What ``torch.load`` asks of a pickle module."""
+
+    Unpickler = _TensorsOnly
+
+    @staticmethod
+    def load(file: IO[bytes], **options: Any) -> Any:
+        return _TensorsOnly(file, **options).load()
+
+
+def _checkpoint(path: Path) -> Tensors:
+    """The ``state_dict`` of a training checkpoint (OpenMMLab's), whose other entries are pickled objects of any kind.
+
+    ``weights_only=True`` would refuse those, plain ``weights_only=False`` would run them; this leaves them out.
+    """
+    saved = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_Pickle)
+    state = saved.get("state_dict") if isinstance(saved, dict) else None
+    if not isinstance(state, dict) or not state:
+        raise pickle.UnpicklingError("no state_dict in the checkpoint")
+    if alien := [name for name, value in state.items() if not isinstance(value, torch.Tensor)]:
+        raise pickle.UnpicklingError(f"{alien[0]!r} of the state_dict is not a tensor")
+    # clone: safetensors takes no two tensors of one storage.
+    return {name.removeprefix("module."): tensor.detach().clone().contiguous() for name, tensor in state.items()}
 
 
 def _state_dict(path: Path) -> Tensors:
@@ -171,6 +218,7 @@ def _run(name: str, count: int) -> list[str]:
 
 FORMS: Mapping[str, Callable[[Path], Tensors]] = {
     "state-dict": _state_dict,
+    "checkpoint": _checkpoint,
     "trunk": _trunk,
     "flax-alexnet": lambda path: _flax_trunk(path, "AlexNet_0", ALEXNET_CONVS),
     "flax-vgg16": lambda path: _flax_trunk(path, "VGG16_0", VGG16_CONVS),

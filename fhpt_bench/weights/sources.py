@@ -67,6 +67,10 @@ def sha256(path: Path) -> str:
 @contextmanager
 def fetch(network: Network, scratch: Path, report: Report) -> Iterator[Found]:
     """The network's file from the first source that gives it; BenchError naming every source tried where none does."""
+    if network.official and not network.official.sha256:
+        what = f"no hash of {network.official.file} is published: nothing vouches for a file of that name"
+        fix = f"fetch it, make sure of it, and name its sha256: {network.name}@<sha256>"
+        raise BenchError(what, where=network.official.url, fix=fix)
     tried: list[str] = []
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".pull-") as folder:
         for source, described, take in _attempts(network, Path(folder), report):
