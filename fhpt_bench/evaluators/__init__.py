@@ -36,12 +36,23 @@ class Found:
     path: Path
     sha256: str
 
+    @property
+    def accuracy(self) -> Path:
+        """Where training wrote what the file was trained on and how right it is on validation people."""
+        return self.path.with_name(f"accuracy-{self.data}.json")
+
 
 def folder(name: str) -> Path:
     """Configuration, card and shipped weights of an evaluator; BenchError for an unknown name."""
     if name not in NAMES:
         raise BenchError(f"no evaluator is called {name!r}", fix=f"one of {', '.join(NAMES)}")
     return paths.shipped("protocols") / "evaluators" / name
+
+
+def named_by(text: str) -> str | None:
+    """The evaluator that ``text`` names, by itself or as ``protocols/evaluators/<name>``; None where it names none."""
+    path = Path(text)
+    return path.name if path.name in NAMES and path.parent.name in ("", "evaluators") else None
 
 
 def find(name: str, data: str, pin: str = "") -> Found:
@@ -151,4 +162,4 @@ def _again(found: Found) -> str:
     return "reinstall fhpt-bench" if ships else _train(found.name, found.data)
 
 
-__all__ = ["NAMES", "Found", "find", "folder", "installed", "labels", "note_of", "read"]
+__all__ = ["NAMES", "Found", "find", "folder", "installed", "labels", "named_by", "note_of", "read"]

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from fhpt_bench.evaluators.config import Shape
 
 DEVIATION_FLOOR = 1e-3
+REDUCTION = 32
+"""Pixels a side of one place in ``SmallResNet``'s map."""
 
 
 class PartsHead(nn.Module):

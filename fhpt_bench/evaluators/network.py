@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from math import ceil
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from fhpt_bench.errors import BenchError
 from fhpt_bench.evaluators import Found, read
 from fhpt_bench.evaluators.cells import cells
 from fhpt_bench.evaluators.config import Config
-from fhpt_bench.evaluators.heads import FromPixels, PartsHead
+from fhpt_bench.evaluators.heads import REDUCTION, FromPixels, PartsHead
 from fhpt_bench.evaluators.trunks import Trunk, refuse_other, trunk
 from fhpt_bench.features import exact
 
@@ -27,7 +28,8 @@ def build(settings: Config, channels: int, grid: tuple[int, int], labels: Labels
     task, dropout = settings.task, settings.training.dropout
     outputs = settings.network.embedding if task.kind == "retrieve" else len(labels)
     if task.trunk == "none":
-        return FromPixels(grid, settings.network, outputs, dropout)
+        coarse = ceil(grid[0] / REDUCTION), ceil(grid[1] / REDUCTION)
+        return FromPixels(coarse, settings.network, outputs, dropout)
     return PartsHead(channels, grid, settings.network, outputs, dropout)
 
 

@@ -23,6 +23,7 @@ from fhpt_bench.evaluators.config import Config
 from fhpt_bench.evaluators.heads import PartsHead
 from fhpt_bench.evaluators.network import build
 from fhpt_bench.evaluators.samples import Samples, samples
+from fhpt_bench.harness.job import pick_device
 from fhpt_bench.progress import progress
 from fhpt_bench.types import Photo
 
@@ -36,18 +37,18 @@ def train(
     config: str = "small",
     data: str = "catwalk",
     out: Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     seed: int = 0,
     show: bool | None = None,
 ) -> Found:
     """Train the evaluator ``name`` on the training people of ``data`` (a name or a folder), measure it on validation.
 
-    ``out`` receives ``weights-<data>.safetensors`` (float16) and ``accuracy.json``. Without it they are installed where
-    ``evaluators.find`` looks (``paths.cache()/evaluators``). The same seed gives the same file on one machine. What the
-    trunk gives for each photograph is kept, so that a run that was stopped goes on. Raises BenchError for a label that
-    the data set does not have.
+    ``out`` receives ``weights-<data>.safetensors`` (float16) and ``accuracy-<data>.json``; without it they are
+    installed where ``evaluators.find`` looks (``paths.cache()/evaluators``). The same seed gives the same file on one
+    machine. What the trunk gives for each photograph is kept, so that a run that was stopped goes on. Raises BenchError
+    for a label that the data set does not have.
     """
-    settings = configs.read(name, config)
+    settings, device = configs.read(name, config), pick_device(device)
     training, validation = datasets.load(data, "train"), datasets.load(data, "val")
     labels, targets = _targets(training.photos(), settings.task.groups, training.name)
     inputs = samples(training, settings.task.trunk, settings.training.copies, device, show)
