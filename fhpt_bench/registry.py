@@ -40,6 +40,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "pckh": "fhpt_bench.metrics.pck:PCKh",
         "pck": "fhpt_bench.metrics.pck:PCK",
         "gender": "fhpt_bench.metrics.gender:GenderBias",
+        "attrrec": "fhpt_bench.metrics.attributes:AttrRec",
+        "fashion-is": "fhpt_bench.metrics.attributes:FashionIS",
     },
     "features": {
         "inception.pool3": "fhpt_bench.features.inception:Pool3",

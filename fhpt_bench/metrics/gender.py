@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fhpt_bench import features
 from fhpt_bench.errors import BenchError
 from fhpt_bench.intervals import Better, jackknife_score, mean_score
+from fhpt_bench.metrics.kec import with_settings
 from fhpt_bench.metrics.prepare import Prepare
 from fhpt_bench.types import Batch, Context, Need, Rows, Score
 
@@ -45,7 +46,8 @@ class GenderBias:
       flip.
     - ``gender-error[vgg,truth]`` and ``gender-error[vgg,blurred-truth]``, ``/men``, ``/women``, and both gaps: the
       same classifier on the true targets, and on true targets blurred by ``blur`` pixels. An error or a gap that is
-      there already is the classifier's, or what any lack of sharpness does to it, and not the model's.
+      there already is the classifier's, or what any lack of sharpness does to it, and not the model's. No better
+      direction: the model has no part in it.
 
     How it can be fooled: the classifier may read hair or clothes instead of a face, so a model that keeps those and
     loses the face scores well; a copied source scores as well as the truth; and a model that draws one presentation
@@ -92,24 +94,20 @@ class GenderBias:
         made, true, blurred = (_verdicts(rows[:, column]) for column in range(self.columns))
         flip = np.abs(made - true)
         groups = _groups(context)
-        error, wrong = self._called("error"), np.abs(made - label)
+        wrong, gap, flips = np.abs(made - label), *(self.name.replace("error", what, 1) for what in ("gap", "flip"))
         scores = [
-            *_errors(error, wrong, label, context),
-            _of_both(f"{error}/balanced", _mean, wrong, label, context, "lower"),
-            *_by_group(error, wrong, groups, context, _why_none(label)),
-            _of_both(self._called("gap"), _gap, wrong, label, context, "neither"),
-            mean_score(self._called("flip"), flip, context, "lower", why=_NO_VERDICT),
-            *_by_group(self._called("flip"), flip, groups, context, _NO_VERDICT),
+            *_errors(self.name, wrong, label, context, "lower"),
+            _of_both(f"{self.name}/balanced", _mean, wrong, label, context, "lower"),
+            *_by_group(self.name, wrong, groups, context, _why_none(label)),
+            _of_both(gap, _gap, wrong, label, context, "neither"),
+            mean_score(flips, flip, context, "lower", why=_NO_VERDICT),
+            *_by_group(flips, flip, groups, context, _NO_VERDICT),
         ]
         for kind, verdicts in (("truth", true), ("blurred-truth", blurred)):
             wrong = np.abs(verdicts - label)
-            scores += _errors(self._called("error", kind), wrong, label, context)
-            scores.append(_of_both(self._called("gap", kind), _gap, wrong, label, context, "neither"))
+            scores += _errors(with_settings(self.name, kind), wrong, label, context, "neither")
+            scores.append(_of_both(with_settings(gap, kind), _gap, wrong, label, context, "neither"))
         return scores
-
-    def _called(self, what: str, *settings: str) -> str:
-        inside = self.name.removeprefix("gender-error").strip("[]")
-        return features.feature_name(f"gender-{what}", *filter(None, [inside]), *settings)
 
 
 def _verdicts(men: Rows) -> Floats:
@@ -138,13 +136,13 @@ def _why_none(label: Floats, word: str = "") -> str:
     return _NO_VERDICT
 
 
-def _errors(name: str, wrong: Floats, label: Floats, context: Context) -> list[Score]:
+def _errors(name: str, wrong: Floats, label: Floats, context: Context, better: Better) -> list[Score]:
     """Overall, men, women."""
     chosen = {word: _only(wrong, label == value) for word, value in _LABEL.items()}
     return [
-        mean_score(name, wrong, context, "lower", why=_why_none(label)),
+        mean_score(name, wrong, context, better, why=_why_none(label)),
         *(
-            mean_score(f"{name}/{word}", values, context, "lower", why=_why_none(label, word))
+            mean_score(f"{name}/{word}", values, context, better, why=_why_none(label, word))
             for word, values in chosen.items()
         ),
     ]

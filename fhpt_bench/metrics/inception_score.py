@@ -12,7 +12,7 @@ from scipy.special import log_softmax
 
 from fhpt_bench import features
 from fhpt_bench.errors import BenchError
-from fhpt_bench.intervals import jackknife_score
+from fhpt_bench.intervals import Better, jackknife_score
 from fhpt_bench.metrics.fid import stack
 from fhpt_bench.types import Batch, Context, Need, Rows, Score
 
@@ -52,20 +52,27 @@ class InceptionScore:
 
     def summarise(self, rows: Rows, context: Context) -> list[Score]:
         """The mean over splits with a delete-one-person interval, and the standard deviation over splits."""
-        order = np.argsort(np.asarray(context.pair_ids), kind="stable")
-        order = order[np.random.default_rng(context.seed).permutation(len(order))]
-        log_p = log_softmax(np.asarray(rows, np.float64), axis=1)
+        return summary(self.name, log_softmax(np.asarray(rows, np.float64), axis=1), self.splits, context, self.better)
 
-        def over_splits(keep: NDArray[np.intp]) -> Floats:
-            return split_scores(log_p[order[np.isin(order, keep)]], self.splits)
 
-        mean = jackknife_score(self.name, lambda keep: float(over_splits(keep).mean()), context, self.better)
-        if mean.value is None:
-            why = f"{len(rows)} images cannot be split in {self.splits}"
-            mean = mean.model_copy(update={"unavailable": why})
-            return [mean, mean.model_copy(update={"name": f"{self.name}/std", "better": "neither"})]
-        deviation = float(over_splits(np.arange(len(rows))).std())
-        return [mean, Score(name=f"{self.name}/std", value=deviation, better="neither", pairs=len(rows))]
+def summary(name: str, log_p: Floats, splits: int, context: Context, better: Better) -> list[Score]:
+    """``name``, the mean over ``splits`` parts with its interval, and ``name/std``, the deviation over the parts.
+
+    log_p: pairs x classes, natural logarithms of probabilities. The order is drawn as the class says.
+    """
+    order = np.argsort(np.asarray(context.pair_ids), kind="stable")
+    order = order[np.random.default_rng(context.seed).permutation(len(order))]
+
+    def over_splits(keep: NDArray[np.intp]) -> Floats:
+        return split_scores(log_p[order[np.isin(order, keep)]], splits)
+
+    mean = jackknife_score(name, lambda keep: float(over_splits(keep).mean()), context, better)
+    if mean.value is None:
+        why = f"{len(log_p)} images cannot be split in {splits}"
+        mean = mean.model_copy(update={"unavailable": why})
+        return [mean, mean.model_copy(update={"name": f"{name}/std", "better": "neither"})]
+    deviation = float(over_splits(np.arange(len(log_p))).std())
+    return [mean, Score(name=f"{name}/std", value=deviation, better="neither", pairs=len(log_p))]
 
 
 def split_scores(log_p: Floats, splits: int) -> Floats:
