@@ -36,6 +36,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "kid": "fhpt_bench.metrics.kid:KID",
         "is": "fhpt_bench.metrics.inception_score:InceptionScore",
         "dists": "fhpt_bench.metrics.dists:DISTS",
+        "retrieval": "fhpt_bench.metrics.retrieval:Retrieval",
         "kec": "fhpt_bench.metrics.kec:KEC",
         "pckh": "fhpt_bench.metrics.pck:PCKh",
         "pck": "fhpt_bench.metrics.pck:PCK",
