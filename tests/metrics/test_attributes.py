@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fhpt_bench import evaluators, registry
+from fhpt_bench import evaluators, registry, score
 from fhpt_bench.errors import BenchError
 from fhpt_bench.metrics.attributes import AttrRec, FashionIS, joint, recall
 from fhpt_bench.metrics.inception_score import InceptionScore
@@ -70,31 +71,31 @@ def test_attrrec_of_images_and_of_the_truth() -> None:
     worn = [{"top": "shirt", "bottom": "jeans", "hair": "short"}] * 4
     made = [sure(SHIRT, JEANS), sure(SHIRT, SKIRT), sure(BLOUSE, SKIRT), sure(BLOUSE, SHORTS)]
     rows = np.concatenate([made, [sure(SHIRT, JEANS)] * 3 + [sure(SHIRT, SKIRT)]], axis=1).astype(np.float32)
-    score, truth, chance = AttrRec("attrrec-2", k=2).summarise(rows, context_for(worn))
-    assert (score.name, truth.name, chance.name) == ("attrrec-2", "attrrec-2[truth]", "attrrec-2/chance")
-    assert score.value == pytest.approx((1 + 1 / 2 + 0 + 0) / 4)
+    own, truth, chance = AttrRec("attrrec-2", k=2).summarise(rows, context_for(worn))
+    assert (own.name, truth.name, chance.name) == ("attrrec-2", "attrrec-2[truth]", "attrrec-2/chance")
+    assert own.value == pytest.approx((1 + 1 / 2 + 0 + 0) / 4)
     assert truth.value == pytest.approx((3 + 1 / 2) / 4)
     assert chance.value == pytest.approx(2 / 5)
-    assert (score.better, truth.better, chance.better) == ("higher", "neither", "neither")
-    assert score.low is not None
+    assert (own.better, truth.better, chance.better) == ("higher", "neither", "neither")
+    assert own.low is not None
     assert AttrRec("attrrec-9", k=9).summarise(rows, context_for(worn))[2].value == 1
 
 
 def test_targets_without_a_known_label_are_left_out_not_given_full_marks() -> None:
     worn = [{"top": "shirt", "bottom": "jeans"}, {}, {"top": "cape"}, {"top": "cape", "bottom": "skirt"}]
     rows = np.concatenate([[sure(SHIRT, JEANS)] * 4] * 2, axis=1).astype(np.float32)
-    score = AttrRec("attrrec-2", k=2).summarise(rows, context_for(worn))[0]
-    assert (score.value, score.pairs, score.excluded) == (pytest.approx(1 / 2), 2, 2)
+    own = AttrRec("attrrec-2", k=2).summarise(rows, context_for(worn))[0]
+    assert (own.value, own.pairs, own.excluded) == (pytest.approx(1 / 2), 2, 2)
     for nothing in (context_for([{"hair": "long"}] * 4), Context(*[["a", "b", "c", "d"]] * 4)):
-        for score in AttrRec("attrrec-2", k=2).summarise(rows, nothing):
-            assert (score.value, score.pairs) == (None, 0)
-            assert "no target has a label that the recogniser knows" in score.unavailable
+        for own in AttrRec("attrrec-2", k=2).summarise(rows, nothing):
+            assert (own.value, own.pairs) == (None, 0)
+            assert "no target has a label that the recogniser knows" in own.unavailable
 
 
 def test_rows_that_are_not_numbers_are_left_out() -> None:
     rows = np.concatenate([[sure(SHIRT, JEANS), np.full(5, np.nan)]] * 2, axis=1).astype(np.float32)
-    score = AttrRec("attrrec-2", k=2).summarise(rows, context_for([{"top": "shirt"}, {"top": "shirt"}]))[0]
-    assert (score.value, score.pairs, score.excluded) == (1, 1, 1)
+    own = AttrRec("attrrec-2", k=2).summarise(rows, context_for([{"top": "shirt"}, {"top": "shirt"}]))[0]
+    assert (own.value, own.pairs, own.excluded) == (1, 1, 1)
 
 
 def test_joint_is_the_product_of_the_groups() -> None:
@@ -140,8 +141,8 @@ def test_splits_and_order_are_those_of_the_inception_score() -> None:
 
 def test_too_few_images_are_unavailable() -> None:
     found = FashionIS("fashion-is").summarise(np.zeros((5, 10), np.float32), context_for([{}] * 5))
-    assert [score.value for score in found] == [None] * 3
-    assert all("5 images cannot be split in 10" in score.unavailable for score in found)
+    assert [own.value for own in found] == [None] * 3
+    assert all("5 images cannot be split in 10" in own.unavailable for own in found)
 
 
 def test_rows_are_the_recognisers_own_and_of_the_right_width() -> None:
@@ -175,3 +176,20 @@ def test_rows_are_the_recognisers_own_and_of_the_right_width() -> None:
 def test_settings_that_make_no_sense(use: str, wrong: dict) -> None:
     with pytest.raises(BenchError):
         registry.find("metrics", use)("x", **wrong)
+
+
+def test_a_data_set_without_trained_evaluators_says_how_to_train_them(tmp_path: Path) -> None:
+    names = {"gender": "gender-error[vgg]", "attrrec": "attrrec-5", "fashion-is": "fashion-is"}
+    tables = "".join(f'[[metrics]]\nuse = "{use}"\nname = "{name}"\n' for use, name in names.items())
+    (tmp_path / "p.toml").write_text(
+        'name = "semantic-v1"\ntitle = "What evaluators see"\nfrozen = false\ndata = "catwalk"\nsize = [16, 12]\n'
+        f'headline = ["attrrec-5"]\n{tables}'
+    )
+    images = list(np.random.default_rng(0).integers(0, 256, (4, 16, 12, 3), dtype=np.uint8))
+    record = score(images, target=images, people=list("aabb"), protocol=tmp_path / "p.toml", show=False)
+    for use, name in names.items():
+        absent = record.score(name)
+        assert absent.value is None
+        assert f"fhpt-bench train protocols/evaluators/{'gender' if use == 'gender' else 'attributes'}" in (
+            absent.unavailable
+        )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fhpt_bench import score
 from fhpt_bench.errors import BenchError
 from fhpt_bench.metrics.inception_score import InceptionScore, split_scores
 from fhpt_bench.types import Batch, Context
@@ -70,7 +72,7 @@ def test_interval_and_too_few_images() -> None:
     assert mean.high is not None
     assert mean.low < mean.value < mean.high
     few = InceptionScore("is").summarise(rows[:5], context_for(5))
-    assert [score.value for score in few] == [None, None]
+    assert [part.value for part in few] == [None, None]
     assert "5 images cannot be split in 10" in few[0].unavailable
 
 
@@ -84,3 +86,23 @@ def test_rows_are_the_logits_of_generated_images() -> None:
     np.testing.assert_array_equal(metric.measure(batch), logits)
     with pytest.raises(BenchError, match="splits"):
         InceptionScore("is", splits=0)
+
+
+def test_a_run_without_the_logits_says_why_and_measures_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FHPT_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FHPT_BENCH_OFFLINE", "1")
+    (tmp_path / "is.toml").write_text(
+        'name = "is-v1"\ntitle = "IS beside PSNR"\nfrozen = false\ndata = "catwalk"\nsize = [16, 12]\n'
+        'headline = ["is"]\n[[metrics]]\nuse = "is"\nname = "is"\n[[metrics]]\nuse = "psnr"\nname = "psnr"\n'
+    )
+    target = list(RNG.integers(0, 256, (4, 16, 12, 3), dtype=np.uint8))
+    made = [image // 2 for image in target]
+    record = score(made, target=target, people=["a", "a", "b", "b"], protocol=tmp_path / "is.toml", show=False)
+    absent = record.score("is")
+    assert (absent.value, absent.pairs) == (None, 0)
+    assert "inception-fid-logits" in absent.unavailable
+    assert "FHPT_BENCH_WEIGHTS" in absent.unavailable  # how to get it
+    assert record.score("psnr").value is not None
+    assert not any(name.startswith("inception") for name in record.provenance.features)
