@@ -12,8 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fhpt_bench import points
-
 Table = Sequence[tuple[int, ...]]
 
 BODY_FROM_OPENPOSE25: Table = tuple((i,) for i in (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18))
@@ -35,11 +33,25 @@ FACE_FROM_IBUG68: Table = (
     (36,), (37, 38), (39,), (40, 41), (42,), (43, 44), (45,), (46, 47),  # eyes
     (27,), (30,), (33,), (31,), (35,),  # nose
     (48,), (51,), (54,), (57,),  # mouth
-    (3,), (4, 5), (6,), (8,), (10,), (11, 12), (13,),  # jaw
+    (3,), (4,), (5,), (8,), (11,), (12,), (13,),  # jaw
 )  # fmt: skip
-"""iBUG goes round the jaw from the person's right ear (0) over the chin (8); ours stand at fixed heights between mouth
-and chin (``catwalk_render.landmarks``), between which 300-W's mean face has these. The same for OpenPose's 70: it adds
-the two pupils at the end."""
+"""iBUG goes round the jaw from the person's right ear (0) over the lowest point of the chin (8) in even steps;
+Catwalk's jaw stands at fixed heights between mouth and chin (``catwalk_render.landmarks``), its chin is the foremost
+point: expect a bias of about 2 px there at 256 x 176. The same for OpenPose's 70: it adds the two pupils at the end."""
+
+FACE_FROM_MESH478: Table = (
+    (46,), (65,), (107,), (336,), (295,), (276,),  # brows
+    (33,), (159,), (133,), (145,), (362,), (386,), (263,), (374,),  # eyes
+    (168,), (1,), (2,), (98,), (327,),  # nose
+    (61,), (0,), (291,), (17,),  # mouth
+    (58,), (172,), (136,), (199,), (365,), (397,), (288,),  # jaw
+)  # fmt: skip
+"""Vertices of MediaPipe's canonical face mesh: corners and lids of its published eye contours, vertices of its brow,
+lip and face-oval contours, and its midline (168 between the eyes, 1 tip, 2 base of the nose, 199 foremost of the chin).
+
+Held against Catwalk's exact points on the 130 frontal validation faces: medians from 0.4 px (mouth corners) over 0.6
+(nose tip, chin) and 0.7 (eye corners) to 1.4 px (jaw). Jaw and chin are those of the oval's and midline's vertices that
+lie nearest, the brows' middle that of the brow contour's."""
 
 WHOLEBODY_FACE, WHOLEBODY_LEFT_HAND, WHOLEBODY_RIGHT_HAND = 23, 91, 112
 """Where the parts of COCO-WholeBody's 133 points begin: 17 body, 6 feet, 68 face, 21 left hand, 21 right hand."""
@@ -63,6 +75,3 @@ def translate(source: ArrayLike, table: Table) -> NDArray[np.float32]:
     return np.stack(
         [np.append(places[list(group), :2].mean(axis=0), places[list(group), 2].min()) for group in table]
     ).astype(np.float32)
-
-
-assert len(POINTS_FROM_WHOLEBODY133) == points.POINTS
