@@ -16,6 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from fhpt_bench.leaderboard.breakdowns import Breakdown, breakdowns
+from fhpt_bench.leaderboard.curves import Sheet, sheets
 from fhpt_bench.leaderboard.families import Family
 from fhpt_bench.leaderboard.gallery import Gallery, Pictures
 from fhpt_bench.leaderboard.glossary import REGIONS
@@ -51,6 +52,7 @@ class Part:
     """Place in the table (1 is the first score) of the column that the rows come in order of; 0: in another table."""
     plots: tuple[tuple[str, tuple[Plot, ...]], ...]
     """Heading and drawings of each fold, the headline's first."""
+    curves: tuple[Sheet, ...]
     breakdowns: tuple[Breakdown, ...]
     reasons: dict[str, int]
     """Why a cell is empty -> number of its footnote."""
@@ -135,6 +137,7 @@ def _part(board: Board, family: Family) -> Part:
         groups,
         1 + shown.index(board.lead) if board.lead in shown else 0,
         tuple((label, plots) for label, plots in drawn if plots),
+        sheets(board, [board.columns[i].name for i in places]),
         breakdowns(board, measured),
         {reason: number for number, reason in enumerate(why, 1)},
         {why: tuple(board.columns[i] for i in absent) for why, absent in absences(board, places).items()},
