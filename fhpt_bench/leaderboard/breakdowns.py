@@ -15,6 +15,8 @@ class Line:
     """One group: its cells are the column ``place`` of the board's rows."""
 
     group: str
+    whole: bool
+    """Over all pairs."""
     place: int
     strips: tuple[Span | None, ...]
     """low, value, high of each row of the board, 0..1 on the axis that the whole table shares."""
@@ -41,12 +43,20 @@ class Breakdown:
 
 
 def breakdowns(board: Board, places: Sequence[int]) -> tuple[Breakdown, ...]:
-    """The breakdowns among the columns ``places``, and the scores of each, in the order of the columns."""
+    """The breakdowns among the columns ``places``, and the scores of each that have a value, in the records' order.
+
+    A group that no row has a value for keeps its line, and says why.
+    """
     found: dict[str, dict[str, list[int]]] = {}
-    for place in places:
+    told_in = {name: at for at, name in enumerate(score.name for row in board.rows for score in row.record.scores)}
+    for place in sorted(places, key=lambda place: told_in[board.columns[place].name]):
         if key := board.columns[place].parts.key:
             found.setdefault(key, {}).setdefault(board.columns[place].whole, []).append(place)
-    return tuple(_breakdown(board, key, wholes) for key, wholes in found.items())
+    told = {
+        key: {whole: members for whole, members in wholes.items() if any(map(board.measured, members))}
+        for key, wholes in found.items()
+    }
+    return tuple(_breakdown(board, key, wholes) for key, wholes in told.items() if wholes)
 
 
 def _breakdown(board: Board, key: str, wholes: dict[str, list[int]]) -> Breakdown:
@@ -58,8 +68,7 @@ def _breakdown(board: Board, key: str, wholes: dict[str, list[int]]) -> Breakdow
         all_pairs = [names[whole]] if whole in names else []
         drawn = shared_strips(board, [*all_pairs, *members])
         lines = [
-            Line("all pairs" if place in all_pairs else board.columns[place].parts.value, place, tuple(drawn[place]))
-            for place in drawn
+            Line(board.columns[place].parts.value, place in all_pairs, place, tuple(drawn[place])) for place in drawn
         ]
         splits.append(Split(board.columns[members[0]], tuple(lines)))
         why |= dict.fromkeys(row.cells[place].why for row in board.rows for place in drawn if row.cells[place].why)

@@ -34,7 +34,8 @@ METRICS: dict[str, str] = {
         ("ssim", "mask-ssim", "ms-ssim", "psnr", "lpips", "mask-lpips", "dists", "fid", "kid", "is"), "perceptual"
     ),
     **dict.fromkeys(("kec", "points-found", "pckh", "pck"), "structural"),
-    **dict.fromkeys(("face-distance", "face-same", "face-found", "recall", "hits", "map"), "semantic"),
+    **dict.fromkeys(("face-distance", "face-same", "face-found", "face-eer", "face-eer-threshold"), "semantic"),
+    **dict.fromkeys(("recall", "hits", "map"), "semantic"),
     **dict.fromkeys(("gender-error", "gender-gap", "gender-flip"), "semantic"),
     **dict.fromkeys(("fashion-is", "attrrec-5", "attrrec-20", "detection-score"), "semantic"),
 }

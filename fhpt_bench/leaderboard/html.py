@@ -23,7 +23,7 @@ from fhpt_bench.leaderboard.glossary import REGIONS
 from fhpt_bench.leaderboard.names import BREAKDOWNS, PARTS, SETTINGS
 from fhpt_bench.leaderboard.pages import Comparison, Page, compare, page
 from fhpt_bench.leaderboard.plots import Plot, Span, plot, strips
-from fhpt_bench.leaderboard.view import Board, Column, absences, boards, meaning
+from fhpt_bench.leaderboard.view import Board, absences, boards, meaning
 from fhpt_bench.paths import shipped
 from fhpt_bench.record import Record
 
@@ -56,8 +56,8 @@ class Part:
     breakdowns: tuple[Breakdown, ...]
     reasons: dict[str, int]
     """Why a cell is empty -> number of its footnote."""
-    absent: dict[str, tuple[Column, ...]]
-    """Why no row has a value -> the columns that the table leaves out for it."""
+    absent: dict[str, tuple[str, ...]]
+    """Why no row has a value -> names of the columns that are left out for it."""
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -127,9 +127,10 @@ def _section(board: Board, galleries: Mapping[int, Gallery], pictures: Pictures)
 
 def _part(board: Board, family: Family) -> Part:
     places = board.of(family.key)
-    measured = [i for i in places if board.measured(i)]
-    groups = folds(board, measured)
+    groups = folds(board, [i for i in places if board.measured(i)])
     shown = [i for fold in groups for i in fold.columns]
+    divided = breakdowns(board, places)
+    told = {line.place for breakdown in divided for split in breakdown.splits for line in split.lines}
     why = dict.fromkeys(row.cells[i].why for i in shown for row in board.rows if row.cells[i].why)
     drawn = [(fold.label, tuple(p for i in fold.columns if (p := plot(board, i)) is not None)) for fold in groups]
     return Part(
@@ -138,10 +139,19 @@ def _part(board: Board, family: Family) -> Part:
         1 + shown.index(board.lead) if board.lead in shown else 0,
         tuple((label, plots) for label, plots in drawn if plots),
         sheets(board, [board.columns[i].name for i in places]),
-        breakdowns(board, measured),
+        divided,
         {reason: number for number, reason in enumerate(why, 1)},
-        {why: tuple(board.columns[i] for i in absent) for why, absent in absences(board, places).items()},
+        {why: _names(board, lost) for why, lost in absences(board, [i for i in places if i not in told]).items()},
     )
+
+
+def _names(board: Board, places: Sequence[int]) -> tuple[str, ...]:
+    """Names of columns; the regions or groups of one score, where they are many, as one."""
+    wholes: dict[str, list[str]] = {}
+    for place in places:
+        wholes.setdefault(board.columns[place].whole, []).append(board.columns[place].name)
+    short = ([f"{whole}/\u2026 ({len(names)} scores)"] if len(names) > 3 else names for whole, names in wholes.items())
+    return tuple(name for names in short for name in names)
 
 
 def glossary(board: Board) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from fhpt_bench.leaderboard.selection import Part, legend, parts
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.text import Text
 
-LONGEST = 32
+LONGEST = 64
 """Characters of a model's name that are shown."""
+NAMES, HEADINGS = 20, 11
+"""Characters a line of a model's name and of a heading, where space is short."""
 HALVES = "\u00b1: the longer side of the 95 % interval; a wider window shows both ends."
 
 
@@ -29,19 +32,30 @@ def to_terminal(
     Where a family's columns do not fit beside each other, intervals become half widths (``\u00b10.012``); columns
     that still do not fit go below, the models named again.
     """
-    from rich.console import Group
-    from rich.text import Text
+    return _Shown(tuple(parts(records, everything=everything, families=families)))
 
-    found = parts(records, everything=everything, families=families)
-    shown: list[RenderableType] = []
-    for part in found:
-        if part.first:
-            shown.append(Text(f"{part.board.title}\n", style="bold"))
-        if part.heading:
-            title = Text.assemble((part.family.title, "bold cyan"), ("  ", ""), (part.family.about, "dim"))
-            shown.append(title)
-        shown += [_Fitted(part), *(Text(f"{NONE} {note}", style="dim") for note in part.notes), Text("")]
-    return Group(*shown, Text(legend(found), style="dim"))
+
+@dataclass(frozen=True)
+class _Shown:
+    """Titles, tables, notes, legend."""
+
+    parts: tuple[Part, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.text import Text
+
+        halves = False
+        for part in self.parts:
+            if part.first:
+                yield Text(f"{part.board.title}\n", style="bold")
+            if part.heading:
+                yield Text.assemble((part.family.title, "bold cyan"), "  ", (part.family.about, "dim"))
+            blocks, whole = _Fitted(part).blocks(options.max_width)
+            yield from (_Fitted(part).table(block, whole) for block in blocks)
+            yield from (Text(f"{NONE} {note}", style="dim") for note in part.notes)
+            yield Text("")
+            halves |= not whole
+        yield Text(f"{legend(self.parts)} {HALVES if halves else ''}", style="dim")
 
 
 @dataclass(frozen=True)
@@ -50,23 +64,16 @@ class _Fitted:
 
     part: Part
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        from rich.text import Text
+    def blocks(self, width: int) -> tuple[list[list[int]], bool]:
+        """The columns of each table, and whether intervals show whole: where one table then holds all columns."""
+        blocks = self._blocks(width, whole=True)
+        return (blocks, True) if len(blocks) <= 1 else (self._blocks(width, whole=False), False)
 
-        if not self.part.columns:
-            return
-        names = max(len(_name(row).plain) for row in self.part.board.rows)
-        room = options.max_width - names - 9
-        blocks = self._blocks(room, whole=True)
-        whole = len(blocks) == 1
-        blocks = blocks if whole else self._blocks(room, whole=False)
-        yield from (self._table(block, whole) for block in blocks)
-        if not whole:
-            yield Text(HALVES, style="dim")
-
-    def _blocks(self, room: int, *, whole: bool) -> list[list[int]]:
-        """The columns in as few tables as ``room`` characters allow, of about the same width."""
+    def _blocks(self, width: int, *, whole: bool) -> list[list[int]]:
+        """The columns in as few tables as ``width`` characters allow, of about the same width."""
+        names = max(max(map(len, _name(row, whole).plain.splitlines())) for row in self.part.board.rows)
         needs = {i: self._width(i, whole) for i in self.part.columns}
+        room = width - (names if whole else min(names, NAMES)) - (9 if whole else 7)
         blocks = _split(needs, room)
         while (
             len(blocks) > 1 and room > max(needs.values()) and len(narrower := _split(needs, room - 1)) == len(blocks)
@@ -76,23 +83,24 @@ class _Fitted:
 
     def _width(self, place: int, whole: bool) -> int:
         column, cells = self.part.board.columns[place], [row.cells[place] for row in self.part.board.rows]
-        lines = [*_heading(column), *(f"{cell.text} \u2248" for cell in cells)]
-        return 3 + max(map(len, (*lines, *(_interval(cell, column, whole) for cell in cells))))
+        lines = [*_heading(column, whole), *(f"{cell.text} \u2248" for cell in cells)]
+        between = 3 if whole else 2
+        return between + max(map(len, (*lines, *(_interval(cell, column, whole) for cell in cells))))
 
-    def _table(self, block: Sequence[int], whole: bool) -> RenderableType:
+    def table(self, block: Sequence[int], whole: bool) -> RenderableType:
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
         board = self.part.board
-        shown = Table(box=box.SIMPLE_HEAD)
+        shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1) if whole else (0, 1, 0, 0))
         shown.add_column("#", justify="right")
-        shown.add_column("model", no_wrap=True)
+        shown.add_column("model", no_wrap=whole, overflow="fold", max_width=None if whole else NAMES)
         for i in block:
-            shown.add_column(Text("\n".join(_heading(board.columns[i]))), justify="right", no_wrap=True)
+            shown.add_column(Text("\n".join(_heading(board.columns[i], whole))), justify="right", no_wrap=True)
         for row in board.rows:
             rank = "" if row.rank is None else str(row.rank)
-            shown.add_row(rank, _name(row), *(_rich(row.cells[i], board.columns[i], whole) for i in block))
+            shown.add_row(rank, _name(row, whole), *(_rich(row.cells[i], board.columns[i], whole) for i in block))
         return shown
 
 
@@ -108,20 +116,26 @@ def _split(needs: dict[int, int], room: int) -> list[list[int]]:
     return blocks
 
 
-def _name(row: Row) -> Text:
+def _name(row: Row, whole: bool) -> Text:
+    """The name and its marks: beside it, or below where space is short."""
     from rich.text import Text
 
     short = row.name if len(row.name) <= LONGEST else f"{row.name[: LONGEST - 1]}\u2026"
     name = Text(short, style="bold" if row.ranked else "italic dim")
-    for mark in row.marks:
-        name.append(f" {mark}", style="yellow")
+    if row.marks:
+        name.append((" " if whole else "\n") + " ".join(row.marks), style="yellow")
     return name
 
 
-def _heading(column: Column) -> list[str]:
+def _heading(column: Column, whole: bool) -> list[str]:
     words = column.parts.setting.split(",")
-    lines = (f"{column.label} {column.arrow}".rstrip(), *(f"{word}," for word in words[:-1]), words[-1], column.region)
-    return [line for line in lines if line]
+    lines = (
+        f"{column.label}\u00a0{column.arrow}".rstrip(),
+        *(f"{word}," for word in words[:-1]),
+        words[-1],
+        column.region,
+    )
+    return [part for line in lines for part in ([line] * bool(line) if whole else wrap(line, HEADINGS))]
 
 
 def _interval(cell: Cell, column: Column, whole: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -73,14 +73,14 @@ def make_record(
     protocol: str = "a" * 64,
     data: str = "b" * 64,
     limit: int | None = None,
-    headline: Sequence[str] = HEADLINE,
+    headline: Sequence[str] | Mapping[str, Sequence[str]] = HEADLINE,
     people: int = PEOPLE,
     card: dict[str, object] | None = None,
     source: str = "",
 ) -> Record:
     return Record(
         model=ModelCard(name=name, kind=kind, source=source, card=card or {}, weights_sha256="c" * 64),
-        protocol=ProtocolRef(name="made-up-v1", sha256=protocol, frozen=False, headline=tuple(headline)),
+        protocol=ProtocolRef(name="made-up-v1", sha256=protocol, frozen=False, headline=headline),
         data=DataRef(name="sticks", split="test", sha256=data, pairs=PEOPLE * EACH, limit=limit, synthetic=True),
         seed=0,
         people=tuple(f"p{k:03d}" for k in range(people)),
