@@ -24,12 +24,12 @@ def without_chatter() -> Iterator[None]:
     No variable or function of MediaPipe 1.2 turns its log off, and it bypasses ``sys.stderr``: so the descriptor is
     led through a file. Whatever else the process writes to stderr meanwhile comes when this ends.
     """
-    try:
-        saved = os.dup(2)
-    except OSError:  # a process without stderr hears nothing anyway
-        yield
-        return
     with _one_at_a_time, tempfile.TemporaryFile() as caught:
+        try:
+            saved = os.dup(2)
+        except OSError:  # a process without stderr hears nothing anyway
+            yield
+            return
         sys.stderr.flush()
         os.dup2(caught.fileno(), 2)
         try:
