@@ -10,7 +10,7 @@ import typer
 from fhpt_bench.cli_options import AsJson, Limit, Protocol, Seed, Split, Workers, print_json, say
 
 weights_app = typer.Typer(no_args_is_help=True, help="The pretrained networks behind the metrics: list, pull, check.")
-data_app = typer.Typer(no_args_is_help=True, help="Data sets: list, check, pairs, render.")
+data_app = typer.Typer(no_args_is_help=True, help="Data sets: list, check, pairs, render, detections.")
 
 
 @weights_app.command("list")
@@ -128,3 +128,20 @@ def data_render(
     from fhpt_bench import data as sets
 
     print(sets.render(data, people=people, seed=seed, assets=assets, out=out, workers=workers))
+
+
+@data_app.command(
+    "detections", epilog="Example: fhpt-bench data detections openpose openpose-json/ --images runs/drn/images"
+)
+def data_detections(
+    tool: Annotated[str, typer.Argument(help="What made them: openpose.")],
+    json_dir: Annotated[Path, typer.Argument(help="Its output: <stem>_keypoints.json for each image.")],
+    images: Annotated[Path, typer.Option(help="Folder of the images it was run on.")],
+) -> None:
+    """Take in keypoints that another tool found, for pose\\[openpose-json]; kept by the images' content."""
+    from fhpt_bench.detectors import openpose
+    from fhpt_bench.errors import BenchError
+
+    if tool != "openpose":
+        raise BenchError(f"detections of {tool!r} cannot be read", fix="openpose is what can")
+    print(openpose.take_in(json_dir, images))
