@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from fhpt_bench import score
 from fhpt_bench.errors import BenchError
@@ -71,6 +72,9 @@ def test_interval_and_too_few_images() -> None:
     assert mean.low is not None
     assert mean.high is not None
     assert mean.low < mean.value < mean.high
+    order = np.random.default_rng(0).permutation(40)
+    parts = split_scores(log_softmax(rows.astype(np.float64), axis=1)[order], 10)
+    assert (mean.value, deviation.value) == pytest.approx((parts.mean(), parts.std()))
     few = InceptionScore("is").summarise(rows[:5], context_for(5))
     assert [part.value for part in few] == [None, None]
     assert "5 images cannot be split in 10" in few[0].unavailable
