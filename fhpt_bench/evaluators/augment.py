@@ -37,10 +37,10 @@ def augment(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _move(picture: PILImage.Image, rng: np.random.Generator) -> PILImage.Image:
-    """Zoom by up to 8 % about the middle, and shift by up to 8 pixels."""
+    """Zoom by up to 8 % about the middle, and shift by up to 8 pixels of an image 176 wide."""
     width, height = picture.size
     zoom = rng.uniform(0.92, 1.08)
-    dx, dy = rng.uniform(-8, 8, 2)
+    dx, dy = rng.uniform(-8, 8, 2) * (width / 176)
     back = (1 / zoom, 0, width / 2 - (width / 2 + dx) / zoom, 0, 1 / zoom, height / 2 - (height / 2 + dy) / zoom)
     return picture.transform(
         picture.size, PILImage.Transform.AFFINE, back, PILImage.Resampling.BICUBIC, fillcolor=(255, 255, 255)

@@ -48,7 +48,7 @@ class Recipe(BaseModel):
     epochs: int = Field(gt=0)
     batch: int = Field(gt=1)
     lr: float = Field(gt=0)
-    """Of AdamW; rises over the first 50 steps, then falls as a half cosine to 0."""
+    """Of AdamW; rises over the first steps, then falls as a half cosine to 0."""
     weight_decay: float = Field(ge=0)
     dropout: float = Field(ge=0, lt=1)
     smoothing: float = Field(default=0.0, ge=0, lt=1)

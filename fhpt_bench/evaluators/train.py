@@ -28,7 +28,9 @@ from fhpt_bench.progress import progress
 from fhpt_bench.types import Photo
 
 WARM_UP = 50
-"""Steps over which the learning rate rises."""
+"""Steps over which the learning rate rises (a tenth of all, if that is less)."""
+STANDARDISED = 128
+"""About so many photographs give each channel's mean and deviation."""
 
 
 def train(
@@ -96,17 +98,18 @@ def _fit(
     first = inputs.inputs([0])
     network = build(settings, first.shape[1], (first.shape[2], first.shape[3]), labels)
     if isinstance(network, PartsHead):
-        network.standardise(inputs.inputs(range(0, len(inputs), 12)))
+        network.standardise(inputs.inputs(range(0, len(inputs), max(1, len(inputs) // STANDARDISED))))
     network.to(device).train()
     loss = _Loss(settings, labels).to(device)
     optimizer = torch.optim.AdamW([*network.parameters(), *loss.parameters()], weight_decay=recipe.weight_decay)
     rng = np.random.default_rng(seed)
     steps = max(1, recipe.epochs * len(inputs) // recipe.batch)
+    warm_up = min(WARM_UP, steps // 10 + 1)
     draws = _draws(targets[:, 0].numpy(), recipe.batch, recipe.balanced, rng)
     with progress("training", steps, unit="steps", show=show) as advance:
         for step in range(steps):
             indices, copy = next(draws), int(rng.integers(recipe.copies + 1))
-            rate = recipe.lr * min(1.0, step / WARM_UP) * 0.5 * (1 + np.cos(np.pi * step / steps))
+            rate = recipe.lr * min(1.0, (step + 1) / warm_up) * 0.5 * (1 + np.cos(np.pi * step / steps))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             raw = network(inputs.inputs(indices, copy).to(device))
