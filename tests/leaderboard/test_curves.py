@@ -158,7 +158,7 @@ def test_the_page_draws_them_named_described_and_escaped(rows: list[Record]) -> 
     assert "<script>alert" not in page
     without = to_html([row.model_copy(update={"curves": ()}) for row in rows])
     assert '<figure class="plot curve">' not in without
-    assert "error curves" not in without
+    assert "eypoint error curves" not in without
 
 
 def test_more_models_than_colours_repeat_them_dashed() -> None:
