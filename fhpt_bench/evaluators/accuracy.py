@@ -63,7 +63,8 @@ def recalls(embedding: NDArray[np.float32], items: Sequence[str], photos: Sequen
     others."""
     likeness = embedding.astype(np.float64) @ embedding.astype(np.float64).T
     np.fill_diagonal(likeness, -np.inf)
-    order = np.argsort(-likeness, axis=1, kind="stable")[:, : max(RECALLS)]
+    others = len(items) - 1  # the query itself stands last
+    order = np.argsort(-likeness, axis=1, kind="stable")[:, : min(max(RECALLS), others)]
     same = np.asarray(items)[order] == np.asarray(items)[:, None]
     return [mean_score(f"recall@{k}", same[:, :k].any(1), _context(photos), "higher") for k in RECALLS]
 
