@@ -135,7 +135,8 @@ def _heading(column: Column, whole: bool) -> list[str]:
         words[-1],
         column.region,
     )
-    return [part for line in lines for part in ([line] * bool(line) if whole else wrap(line, HEADINGS))]
+    wrapped = (part for line in lines if line for part in ([line] if whole else wrap(line, HEADINGS)))
+    return [line.replace("\u00a0", " ") for line in wrapped]
 
 
 def _interval(cell: Cell, column: Column, whole: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made_up_rows import context, make_record, make_scores
+from made_up_rows import HEADLINE, context, make_record, make_scores
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.intervals import difference, mean_score
@@ -104,7 +104,7 @@ def test_split_separates_too() -> None:
 
 def test_wide_has_a_row_a_record_and_the_headline_first(records: list[Record]) -> None:
     values = wide(table(records))
-    assert list(values.columns[:6]) == list(records[0].protocol.headline)
+    assert tuple(values.columns[:6]) == HEADLINE
     assert len(values) == len(records)
     drn = values.xs("drn", level="model").iloc[0]
     assert drn["fid"] == records[0].score("fid").value

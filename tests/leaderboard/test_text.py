@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_up_rows import HEADLINE, make_record, make_scores
-from rich.console import Console
+from many_rows import HEADLINE as FAMILIES
+from many_rows import NO_DETECTOR, many
 
-from fhpt_bench.leaderboard import table, to_csv, to_latex, to_markdown, to_terminal, view
+from fhpt_bench.errors import BenchError
+from fhpt_bench.leaderboard import table, to_csv, to_latex, to_markdown
 from fhpt_bench.leaderboard.view import decimals, number
 from fhpt_bench.record import Record
 from fhpt_bench.types import Score
@@ -52,7 +54,7 @@ def test_markdown_names_cannot_end_a_cell() -> None:
     rows = [make_record(NASTY, make_scores(0.1))]
     line = next(line for line in to_markdown(rows).splitlines() if "alert" in line)
     assert "<" not in line
-    assert len(re.findall(r"(?<!\\)\|", line)) == len(rows[0].protocol.headline) + 3
+    assert len(re.findall(r"(?<!\\)\|", line)) == len(HEADLINE) + 3
 
 
 def test_latex_is_booktabs_with_every_special_character_escaped(records: list[Record]) -> None:
@@ -70,32 +72,9 @@ def test_latex_is_booktabs_with_every_special_character_escaped(records: list[Re
     assert set(re.findall(r"\\([a-zA-Z]+)", bare)) <= known
     rows = [line for line in bare.splitlines() if line.endswith("\\\\")]
     assert len(rows) == len(records) + 2
-    assert {line.count("&") for line in rows} == {len(records[0].protocol.headline)}
+    assert {line.count("&") for line in rows} == {len(HEADLINE)}
     assert "\\textbf{" in body
     assert "$\\approx$" in body
-
-
-def test_terminal_shows_ranks_intervals_and_reasons(records: list[Record]) -> None:
-    console = Console(width=200, file=io.StringIO(), record=True, highlight=False)
-    console.print(to_terminal([*records, make_record("[red]not markup[/red]", make_scores(0.1))]))
-    text = console.export_text()
-    assert re.search(r"1\s+drn\s+0\.\d+", text)
-    assert "truth oracle" in text
-    assert "[red]not markup[/red]" in text
-    assert "no finite PSNR: truth (psnr)" in text
-
-
-@pytest.mark.parametrize("width", [60, 100, 400])
-def test_terminal_columns_go_below_where_the_console_is_narrow(records: list[Record], width: int) -> None:
-    console = Console(width=width, file=io.StringIO(), record=True, highlight=False)
-    console.print(to_terminal(records))
-    text = console.export_text()
-    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
-    for name in HEADLINE:
-        score = records[0].score(name)
-        places = view.decimals([r.score(name) for r in records if r.model.kind == "model"])
-        assert f"[{number(score.low, places)}, {number(score.high, places)}]" in text  # whole, on one line
-    assert text.count("exact-warp oracle") == {60: 6, 100: 2, 400: 1}[width]
 
 
 def test_rows_of_different_data_are_in_different_tables(records: list[Record]) -> None:
@@ -122,3 +101,75 @@ def test_numbers_have_a_true_minus_and_no_negative_zero() -> None:
     assert number(-0.00049, 4) == "\u22120.0005"
     assert number(-0.00049, 2) == "0.00"
     assert number(12.345, 1) == "12.3"
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Record]:
+    return many()
+
+
+def test_markdown_has_a_table_a_family_in_the_protocols_order(rows: list[Record]) -> None:
+    text = to_markdown(rows)
+    assert re.findall(r"^\*\*(\w+)\.\*\*", text, re.M) == ["Perceptual", "Structural", "Semantic"]
+    tables = [re.findall(r"^\|.*", part, re.M) for part in re.split(r"^\*\*\w+\.\*\*", text, flags=re.M)[1:]]
+    for lines, names in zip(tables, FAMILIES.values(), strict=True):
+        shown = [name for name in names if name != "kec[all]/left_hand"]
+        assert [h.strip().rpartition(" ")[0].replace("\\", "") for h in lines[0].split("|")[3:-1]] == shown
+        order = [re.split(r"[*(]", line.split("|")[2].strip().strip("*"))[0].strip() for line in lines[2:]]
+        assert order == [row.model.name for row in sorted(rows, key=lambda row: row.score("lpips[vgg]").value)]
+        assert [line.split("|")[1].strip() for line in lines[2:]] == ["", "", "1", "2", "3", "4", "", ""]
+    assert "numbered, by lpips\\[vgg\\]" in text
+
+
+def test_a_column_that_no_row_has_is_named_once_with_its_reason(rows: list[Record]) -> None:
+    for text in (to_markdown(rows), to_latex(rows)):
+        assert text.count(NO_DETECTOR) == 1
+        assert re.search(NO_DETECTOR + r": no row has kec\\?\[all\\?\]/left", text)
+        assert len(re.findall(r"left\\?_hand", text)) == 1
+
+
+def test_many_names_are_cut_short_and_say_how_many(rows: list[Record]) -> None:
+    drn = next(row for row in rows if row.model.name == "drn")
+    bare = drn.model_copy(update={"scores": drn.scores[:32]})
+    text = to_markdown([bare, *(row for row in rows if row is not drn)])
+    assert (
+        "- not measured: drn (kec\\[all\\]/body, kec\\[all\\]/face, kec\\[all\\]/right\\_hand, points-found/body"
+        in text
+    )
+    assert "and 3 more)" in text
+
+
+@pytest.mark.parametrize("key", ["structural", "semantic"])
+def test_one_family_can_be_asked_for(rows: list[Record], key: str) -> None:
+    assert re.findall(r"^\*\*(\w+)\.\*\*", to_markdown(rows, families=[key]), re.M) == [key.capitalize()]
+    assert to_latex(rows, families=[key]).count("\\toprule") == 1
+    frame = pd.read_csv(io.StringIO(to_csv(rows, families=[key])))
+    assert set(frame["family"]) == {key}
+    assert set(FAMILIES[key]) < set(frame["score"])
+    for form in (to_markdown, to_latex, to_csv):
+        with pytest.raises(BenchError, match="did you mean structural"):
+            form(rows, families=["structure"])
+
+
+def test_csv_names_the_family_of_every_score(rows: list[Record]) -> None:
+    frame = pd.read_csv(io.StringIO(to_csv(rows)), keep_default_na=False)
+    families = dict(zip(frame["score"], frame["family"], strict=True))
+    assert set(families.values()) == set(FAMILIES)
+    assert families["map[resnet,other-views]/top_pattern=dots"] == "semantic"
+    assert families["pck@0.1/hands"] == "structural"
+    assert families["psnr"] == "perceptual"
+
+
+def test_a_plain_list_is_one_table_without_a_heading(records: list[Record]) -> None:
+    assert "**Perceptual" not in to_markdown(records)
+    assert set(pd.read_csv(io.StringIO(to_csv(records)), keep_default_na=False)["family"]) == {""}
+    with pytest.raises(BenchError, match="headline is a plain list"):
+        to_markdown(records, families=["perceptual"])
+
+
+def test_a_family_that_the_headline_leaves_out_shows_when_asked_for(records: list[Record]) -> None:
+    rows = [row.model_copy(update={"protocol": row.protocol.model_copy(update={"headline": {"perceptual": ("psnr",)}})})
+            for row in many()]  # fmt: skip
+    assert "Semantic" not in to_markdown(rows)
+    assert "recall@5" in to_markdown(rows, families=["semantic"])
+    assert "Semantic" in to_markdown(rows, everything=True)
