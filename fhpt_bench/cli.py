@@ -27,6 +27,7 @@ from fhpt_bench.cli_options import (
     say,
 )
 from fhpt_bench.cli_resources import data_app, weights_app
+from fhpt_bench.cli_retrieve import retrieve
 from fhpt_bench.errors import BenchError
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.add_typer(weights_app, name="weights")
 app.add_typer(data_app, name="data")
 app.command(epilog="Example: fhpt-bench inspect drn --count 4 --out drn_inside.png")(inspect)
+app.command(epilog="Example: fhpt-bench retrieve runs/catwalk-v1/drn --backbone resnet --out fig9.html")(retrieve)
 
 
 @app.callback(invoke_without_command=True)
@@ -81,7 +83,7 @@ def run(
         workers=workers,
         seed=seed,
     )
-    _finish(record, api.run_folder(record, out), as_json, html, show)
+    _finish(record, api.run_folder(record, out), protocol, as_json, html, show)
 
 
 @app.command(
@@ -118,11 +120,11 @@ def score(
         workers=workers,
         seed=seed,
     )
-    _finish(record, api.run_folder(record, out), as_json, html, show)
+    _finish(record, api.run_folder(record, out), protocol, as_json, html, show)
 
 
-def _finish(record: Any, folder: Path, as_json: bool, html: bool, show: Any) -> None:
-    page = show.write_html(record, folder) if html else None
+def _finish(record: Any, folder: Path, protocol: str, as_json: bool, html: bool, show: Any) -> None:
+    page = show.write_html(record, folder, protocol) if html else None
     if as_json:
         print_json(record.model_dump(mode="json"))
         return

@@ -135,8 +135,15 @@ def print_comparison(
     Console(width=_width(120), highlight=False).print(comparison(table, a, b, everything=all_scores))
 
 
-def write_html(record: Record, folder: Path) -> Path:
-    """``folder/leaderboard.*``: the record among the shipped rows, with pictures of what can be shown."""
+def write_html(record: Record, folder: Path, protocol: str | Path | None = None) -> Path:
+    """``folder/leaderboard.*``: the record among the shipped rows, with pictures of what can be shown; and
+    ``folder/retrieval.html`` where that was measured. protocol: the run's, where it is not a shipped one."""
+    from fhpt_bench.leaderboard import retrieval
+
+    try:
+        retrieval.write(folder, protocol=protocol)
+    except BenchError:  # not part of this protocol, or unavailable: the leaderboard says why
+        (folder / "retrieval.html").unlink(missing_ok=True)
     return write_all(beside(record), folder / "leaderboard", [folder])
 
 

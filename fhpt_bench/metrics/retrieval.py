@@ -119,7 +119,7 @@ class Retrieval:
             trial = self.trial(rows, context)
         except BenchError as error:
             return self._unavailable(" ".join(str(error).split()), len(rows))
-        strict = self._strict
+        strict = self.strict
         made = trial.answers(self.generated(rows), self.ks, self.rules)
         true = trial.answers(rows[:, self.dimensions : 2 * self.dimensions], self.ks, (strict,))
         scores = [
@@ -133,7 +133,8 @@ class Retrieval:
         return scores + self._by_label(made[f"recall@{self.by_k}", strict] if self.by else np.empty(0), context)
 
     @property
-    def _strict(self) -> Rule:
+    def strict(self) -> Rule:
+        """The rule that removes most."""
         return max(self.rules, key=RULES.index)
 
     @property
@@ -141,7 +142,7 @@ class Retrieval:
         return (*(f"recall@{k}" for k in self.ks), *(f"hits@{k}" for k in self.ks), "map")
 
     def _by_label(self, hits: Floats, context: Context) -> list[Score]:
-        whole, scores = self.score_name(f"recall@{self.by_k}", self._strict), []
+        whole, scores = self.score_name(f"recall@{self.by_k}", self.strict), []
         for label in self.by:
             have = np.array([labels.get(label, "") for labels in context.labels])
             for value in sorted(set(have.tolist()) - {""}):
@@ -157,7 +158,7 @@ class Retrieval:
 
     def _unavailable(self, why: str, pairs: int) -> list[Score]:
         names = [self.score_name(what, rule) for rule in self.rules for what in self._whats]
-        names += [self.score_name(what, self._strict, "truth") for what in self._whats]
+        names += [self.score_name(what, self.strict, "truth") for what in self._whats]
         return [Score(name=n, value=None, better="higher", pairs=0, excluded=pairs, unavailable=why) for n in names]
 
 
@@ -187,6 +188,10 @@ class Trial:
         own = [(at.get(t, -1), at.get(s, -1)) for t, s in zip(context.target_ids, context.source_ids, strict=True)]
         right = [np.array(places.get(item, ()), np.intp) for item in wanted]
         return cls(index, right, np.array(own, np.intp).reshape(-1, 2))
+
+    def only(self, pairs: Sequence[int]) -> Trial:
+        """The same gallery, for some of the pairs."""
+        return Trial(self.index, [self.right[i] for i in pairs], self.own[list(pairs)])
 
     def removed(self, rule: Rule) -> Places:
         """N x (1 | 2) places."""
