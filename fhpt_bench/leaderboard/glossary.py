@@ -27,16 +27,16 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "kec": (
         "KEC",
-        "Area under the keypoint error curve, 0 to 1: how near the points found in the generated image lie to where they "
-        "belong. 1: every point exactly there.",
+        "Area under the keypoint error curve, 0 to 1: how near the points found in the generated image lie to where they"
+        " belong. 1: every point exactly there.",
     ),
     "points-found": ("Points found", "Share of the points that the detector finds at all. Read it beside KEC."),
     "pckh": ("PCKh", "Share of body points found within half a head box of where they should be, as PATN counts them."),
     "pck": ("PCK", "Share of body points found within a share of a reference length of where they should be."),
     "face-distance": (
         "Face distance",
-        "Distance of dlib's face embeddings, over pairs where both faces are found. Below about 0.6: the same person. A "
-        "copied source has distance 0 to the source by construction.",
+        "Distance of dlib's face embeddings, over pairs where both faces are found. Below about 0.6: the same person. A"
+        " copied source has distance 0 to the source by construction.",
     ),
     "face-same": (
         "Same face",
@@ -50,15 +50,15 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "face-eer-threshold": ("Face threshold", "Distance at which validation people are mistaken as often as missed."),
     "recall": (
         "Recall",
-        "Share of generated images whose top K retrieved photographs hold the right item. A copied source shows the right "
-        "clothes by construction.",
+        "Share of generated images whose top K retrieved photographs hold the right item. A copied source shows the"
+        " right clothes by construction.",
     ),
     "hits": ("Hits", "Share of all photographs of the right item that stand among the top K."),
     "map": ("mAP", "Mean average precision of retrieving the right item's photographs."),
     "gender-error": (
         "Gender error",
-        "Share of images in which a classifier sees the other presentation label than the data set prints. About models, "
-        "never about people.",
+        "Share of images in which a classifier sees the other presentation label than the data set prints. About models,"
+        " never about people.",
     ),
     "gender-gap": ("Gender gap", "Error on men minus error on women: whom the model turns into whom. 0 is even."),
     "gender-flip": ("Gender flips", "Share of images in which the classifier says otherwise than of the true image."),
