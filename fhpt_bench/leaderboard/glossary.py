@@ -27,8 +27,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     ),
     "kec": (
         "KEC",
-        "Area under the keypoint error curve, 0 to 1: how near the points found in the generated image lie to where they"
-        " belong. 1: every point exactly there.",
+        "Area under the keypoint error curve, 0 to 1: how near the points found in the generated image lie to where"
+        " they belong. 1: every point exactly there.",
     ),
     "points-found": ("Points found", "Share of the points that the detector finds at all. Read it beside KEC."),
     "pckh": ("PCKh", "Share of body points found within half a head box of where they should be, as PATN counts them."),
@@ -57,8 +57,8 @@ GLOSSARY: dict[str, tuple[str, str]] = {
     "map": ("mAP", "Mean average precision of retrieving the right item's photographs."),
     "gender-error": (
         "Gender error",
-        "Share of images in which a classifier sees the other presentation label than the data set prints. About models,"
-        " never about people.",
+        "Share of images in which a classifier sees the other presentation label than the data set prints. About"
+        " models, never about people.",
     ),
     "gender-gap": ("Gender gap", "Error on men minus error on women: whom the model turns into whom. 0 is even."),
     "gender-flip": ("Gender flips", "Share of images in which the classifier says otherwise than of the true image."),
