@@ -34,7 +34,7 @@ def comparison(
     lines = {str(row["score"]): row for row in table.to_dict(orient="records")}
     leading = [name for names in headline.values() for name in names if name in lines]
     chosen = [name for name in score_names(records) if name in lines and (everything or not leading or name in leading)]
-    out = Table(box=box.SIMPLE_HEAD)
+    out = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     out.add_column("score", overflow="fold")
     for heading in ("a", "b", "a \u2212 b", "95 % interval"):
         out.add_column(heading, justify="right", no_wrap=True)
@@ -73,11 +73,19 @@ def _cells(name: str, line: Mapping[Any, Any]) -> tuple[str, ...]:
 def _notes(
     lines: Mapping[str, Mapping[Any, Any]], chosen: list[str], both: tuple[tuple[str, Record], ...]
 ) -> list[str]:
-    """``reason: a (names)``: each reason once."""
-    found: dict[str, list[str]] = {}
-    for side, (_, record) in zip("ab", both, strict=True):
-        why = {score.name: score.unavailable or "no reason given" for score in record.scores}
-        for name in chosen:
+    """``reason: a and b (names)``: each reason once."""
+    found: dict[str, dict[str, str]] = {}
+    reasons = [{s.name: s.unavailable or "no reason given" for s in record.scores} for _, record in both]
+    for name in chosen:
+        for side, why in zip("ab", reasons, strict=True):
             if not _number(lines[name][side]):
-                found.setdefault(f"{why.get(name, 'not measured')}: {side}", []).append(name)
-    return [f"{reason} ({some(names)})" for reason, names in found.items()]
+                sides = found.setdefault(why.get(name, "not measured"), {})
+                sides[name] = f"{sides[name]} and {side}" if name in sides else side
+    return [
+        f"{reason}: " + "; ".join(f"{who} ({some([n for n in sides if sides[n] == who])})" for who in _once(sides))
+        for reason, sides in found.items()
+    ]
+
+
+def _once(sides: Mapping[str, str]) -> list[str]:
+    return list(dict.fromkeys(sides.values()))
