@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from fhpt_bench.errors import BenchError
-from fhpt_bench.types import Dataset, Image, Pair, Prompt
+from fhpt_bench.types import Dataset, Image, Pair, Photo, Prompt
 
 
 class CopySource:
@@ -65,3 +65,39 @@ class ExactWarp:
 
     def generate(self, pairs: Sequence[Pair]) -> list[Image]:
         return [self._warp(pair) for pair in pairs]
+
+
+class Stranger:
+    """Somebody else: of the split's photographs of other people, the one whose body points lie nearest to the prompt's.
+
+    Nearest: least mean distance over the points that both poses know; of equals the first by photo id. A real picture,
+    in nearly the right pose, of the wrong person in the wrong clothes: what identity, retrieval and attributes
+    score where nothing of the source was kept. It reads the prompt only, but looks at the data set's other photographs.
+    """
+
+    kind = "reference"
+    card: ClassVar[dict[str, Any]] = {"about": "a photograph of another person, in the pose nearest to the target's"}
+
+    def __init__(self, data: Dataset) -> None:
+        self._photos = sorted(data.photos(), key=lambda photo: photo.id)
+        self._people = np.array([photo.person for photo in self._photos])
+        self._points = np.stack([photo.pose.keypoints for photo in self._photos])
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Image]:
+        """BenchError where nobody else's photograph shares a known point with a prompt's pose."""
+        # Not .image, which a photograph keeps: memory would grow with the pairs.
+        return [self.nearest(prompt).read() for prompt in prompts]
+
+    def nearest(self, prompt: Prompt) -> Photo:
+        """The photograph that stands in for the prompt's target."""
+        away = np.linalg.norm(self._points.astype(np.float64) - prompt.pose.keypoints, axis=2)
+        known = ~np.isnan(away)
+        usable = known.any(axis=1) & (self._people != prompt.source.person)
+        if not usable.any():
+            raise BenchError(
+                "no photograph of another person has a body point in common with the pose",
+                where=prompt.pair_id,
+                fix="stranger needs a split with two people or more, with body points",
+            )
+        means = np.where(known, away, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        return self._photos[int(np.argmin(np.where(usable, means, np.inf)))]

@@ -21,11 +21,13 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "copy-source": "fhpt_bench.generators:CopySource",
         "blank": "fhpt_bench.generators:Blank",
         "exact-warp": "fhpt_bench.generators:ExactWarp",
+        "stranger": "fhpt_bench.generators:Stranger",
     },
     "datasets": {
         "catwalk": "fhpt_bench.datasets.catwalk:Catwalk",
     },
     "metrics": {
+        "face": "fhpt_bench.metrics.face:FaceIdentity",
         "ssim": "fhpt_bench.metrics.ssim:SSIM",
         "psnr": "fhpt_bench.metrics.psnr:PSNR",
         "ms-ssim": "fhpt_bench.metrics.ms_ssim:MSSSIM",
@@ -45,6 +47,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "fashion-is": "fhpt_bench.metrics.attributes:FashionIS",
     },
     "features": {
+        "face": "fhpt_bench.features.face:Face",
         "inception.pool3": "fhpt_bench.features.inception:Pool3",
         "inception.logits": "fhpt_bench.features.inception:Logits",
         "alexnet.taps": "fhpt_bench.features.trunks:AlexNetTaps",
