@@ -49,7 +49,8 @@ LIBRARIES: dict[str, tuple[str, str]] = {
     "EGL": ("mediapipe keypoints", "libegl1"),
     "GLESv2": ("mediapipe keypoints", "libgles2"),
     "GL": ("mediapipe's OpenCV", "libgl1"),
-    "glib-2.0": ("mediapipe's OpenCV", "libglib2.0-0"),
+    "gthread-2.0": ("mediapipe's OpenCV", "libglib2.0-0"),
+    "xcb": ("mediapipe's OpenCV", "libxcb1"),
 }
 
 

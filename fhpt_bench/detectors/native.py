@@ -14,6 +14,7 @@ from fhpt_bench.doctor import LIBRARIES
 from fhpt_bench.errors import BenchError
 
 _CHATTER = re.compile(rb"(INFO|WARNING)\b|[IW]\d{4} ")
+_UNLOADED = re.compile(r"lib([\w.+-]+?)\.so[\d.]*: (cannot open shared object|file too short|invalid ELF header)")
 _one_at_a_time = threading.RLock()
 
 
@@ -49,12 +50,12 @@ def explaining(package: str, fix: str) -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError) as error:
-        missing = re.search(r"lib([\w.+-]+?)\.so[\w.]*: cannot open shared object", str(error))
+        missing = _UNLOADED.search(str(error))
         if missing is None:
             raise BenchError(f"{package} does not load: {error}", fix=fix) from error
         name = missing[1]
         debian = LIBRARIES[name][1] if name in LIBRARIES else f"the package that holds lib{name} (apt-file search)"
         raise BenchError(
-            f"{package} needs the system library lib{name}, which is missing",
+            f"{package} needs the system library lib{name}, which does not load ({missing[2]})",
             fix=f"apt-get install {debian} (all of them: fhpt-bench doctor)",
         ) from error

@@ -164,7 +164,7 @@ def _store() -> Path:
 def _read() -> tuple[list[str], Floats]:
     """Pixel hashes in order, and their rows; empty where nothing was taken in."""
     try:
-        with np.load(_store(), allow_pickle=False) as kept:
+        with _store().open("rb") as file, np.load(file, allow_pickle=False) as kept:
             hashes, rows = [str(h) for h in kept["hashes"]], np.asarray(kept["rows"], np.float32)
     except FileNotFoundError:
         return [], np.empty((0, points.WIDTH), np.float32)
