@@ -193,3 +193,12 @@ def test_a_data_set_without_trained_evaluators_says_how_to_train_them(tmp_path: 
         assert f"fhpt-bench train protocols/evaluators/{'gender' if use == 'gender' else 'attributes'}" in (
             absent.unavailable
         )
+
+
+def test_the_recogniser_that_ships_knows_what_the_metrics_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the real labels
+    groups = {group for group, _ in evaluators.labels("attributes", "catwalk")}
+    assert {"top", "bottom", "top_colour", "bottom_colour", "top_pattern", "bottom_pattern"} == groups
+    assert AttrRec("attrrec-5").columns == 2 * 61, "the docstring's chance levels are of 61 labels"
+    with pytest.raises(BenchError, match="0000"):
+        _ = FashionIS("fashion-is", pin="0000").columns
