@@ -14,7 +14,7 @@ from fhpt_bench.types import Batch, Context, Score
 
 METRIC = GenderBias("gender-error[vgg]")
 M, W = 0.9, 0.2
-"""P(men) of an image that the classifier takes for men, for women."""
+"""P(men) of an image that the classifier calls men, women."""
 
 
 def context_for(
@@ -38,7 +38,7 @@ def scores(rows: Sequence[Sequence[float]], context: Context) -> dict[str, Score
 
 
 def test_known_verdicts_give_known_errors() -> None:
-    # 4 men, one of them taken for a woman on the generated image; 2 women, both taken for men
+    # 4 labelled men, one of whose generated images is called women; 2 labelled women, both called men
     rows = [[M, M, M], [M, M, W], [M, W, W], [W, M, M], [M, W, W], [M, W, M]]
     found = scores(rows, context_for(["men"] * 4 + ["women"] * 2))
     value = {name: score.value for name, score in found.items()}
