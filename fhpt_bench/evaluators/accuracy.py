@@ -33,7 +33,7 @@ def measure(found: Found, data: Dataset, device: str = "cpu", show: bool | None 
             advance(len(images))
     outputs, task = np.concatenate(rows), evaluator.settings.task
     if task.kind == "retrieve":
-        return recalls(outputs, [photo.labels[task.groups[0]] for photo in photos], photos)
+        return recalls(outputs, [photo.labels[evaluator.settings.groups[0]] for photo in photos], photos)
     if task.positive:  # one column back into two, as the labels have them
         places = [value == task.positive for _, value in evaluator.labels]
         outputs = np.where(places, outputs, 1 - outputs)

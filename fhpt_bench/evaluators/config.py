@@ -17,12 +17,26 @@ class Task(BaseModel):
 
     kind: Literal["classify", "retrieve"]
     """Label groups, each softmax'ed within; or an embedding in which photographs of one item are near."""
-    groups: tuple[str, ...] = Field(min_length=1)
-    """Labels of a photograph that are learnt (``Photo.labels``). ``retrieve`` has one: the item."""
     positive: str = ""
     """``classify`` with two values of one group: the one whose probability is the single output."""
     trunk: Literal["vgg16", "resnet50", "none"]
     """The frozen network whose layers are read; ``none``: a small network of its own, trained from pixels."""
+
+
+class Head(BaseModel):
+    """One of ``network.heads``: what it tells, and from what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    groups: tuple[str, ...] = Field(min_length=1)
+    """Labels of a photograph that it learns (``Photo.labels``). ``retrieve`` has one: the item."""
+    layers: tuple[int, ...] = ()
+    """Which of the trunk's layers it reads, from 1, the finest; empty: all. Colours are plainest in the finest, and
+    what a head does not see it cannot learn by heart."""
+    width: int = Field(gt=0)
+    """Channels that the layers are reduced to; of a network of its own, those of its first stage."""
+    parts: int = Field(gt=0)
+    """Attention maps: places of the body that are pooled apart."""
 
 
 class Shape(BaseModel):
@@ -30,10 +44,8 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: int = Field(gt=0)
-    """Channels that the layers are reduced to; of a network of its own, those of its first stage."""
-    parts: int = Field(gt=0)
-    """Attention maps: places of the body that are pooled apart."""
+    heads: tuple[Head, ...] = Field(min_length=1)
+    """Their groups, in this order, are the columns. ``retrieve`` and a network of its own have one."""
     embedding: int = Field(default=128, gt=0)
     """Length of the embedding (``retrieve``)."""
 
@@ -67,6 +79,11 @@ class Config(BaseModel):
     task: Task
     network: Shape
     training: Recipe
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Every label group, in the order of the columns."""
+        return tuple(group for head in self.network.heads for group in head.groups)
 
 
 def read(name: str, config: str) -> Config:

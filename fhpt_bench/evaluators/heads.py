@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fhpt_bench.evaluators.config import Shape
+from fhpt_bench.evaluators.config import Head
 
 DEVIATION_FLOOR = 1e-3
 REDUCTION = 32
@@ -18,29 +20,34 @@ class PartsHead(nn.Module):
 
     Attention is over what a cell shows plus where it lies: clothes are found wherever the framing puts them. ``grid``:
     cells of the images it is trained on; on images of another size, what it knows of places is stretched.
+    ``channels``: those of the cells that it reads.
     """
 
-    def __init__(self, channels: int, grid: tuple[int, int], shape: Shape, outputs: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, channels: Sequence[slice], grid: tuple[int, int], shape: Head, outputs: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(channels, 1, 1))
-        self.register_buffer("deviation", torch.ones(channels, 1, 1))
+        self.reads, count = list(channels), sum(part.stop - part.start for part in channels)
+        self.register_buffer("mean", torch.zeros(count, 1, 1))
+        self.register_buffer("deviation", torch.ones(count, 1, 1))
         self.mean: Tensor
         self.deviation: Tensor
-        self.reduce = nn.Conv2d(channels, shape.width, 1)
+        self.reduce = nn.Conv2d(count, shape.width, 1)
         self.norm = nn.BatchNorm2d(shape.width)
         self.attend = nn.Conv2d(shape.width, shape.parts, 1)
         self.place = nn.Parameter(torch.zeros(1, shape.parts, *grid))
-        self.channels, self.dropout = nn.Dropout2d(0.1), nn.Dropout(dropout)
+        self.drop_channels, self.dropout = nn.Dropout2d(0.1), nn.Dropout(dropout)
         self.out = nn.Linear(shape.parts * shape.width, outputs)
 
     def standardise(self, cells: Tensor) -> None:
         """Take each channel's mean and deviation from these cells: they differ by orders between layers."""
+        cells = self._read(cells)
         self.mean.copy_(cells.mean((0, 2, 3))[:, None, None])
         self.deviation.copy_(cells.std((0, 2, 3))[:, None, None] + DEVIATION_FLOOR)
 
     def forward(self, cells: Tensor) -> Tensor:
         """N x C x h x w -> N x outputs."""
-        x = self.channels((cells - self.mean) / self.deviation)
+        x = self.drop_channels((self._read(cells) - self.mean) / self.deviation)
         x = F.relu(self.norm(self.reduce(x)))
         place: Tensor = self.place
         if place.shape[2:] != x.shape[2:]:
@@ -49,6 +56,27 @@ class PartsHead(nn.Module):
         pooled = torch.einsum("npk,nck->npc", weights, x.flatten(2))
         out: Tensor = self.out(self.dropout(pooled.flatten(1)))
         return out
+
+    def _read(self, cells: Tensor) -> Tensor:
+        return torch.cat([cells[:, part] for part in self.reads], 1)
+
+
+class Heads(nn.Module):
+    """Several heads on the same cells, their outputs side by side."""
+
+    def __init__(self, heads: Sequence[PartsHead]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+
+    def standardise(self, cells: Tensor) -> None:
+        """See ``PartsHead``."""
+        for head in self.heads:
+            assert isinstance(head, PartsHead)
+            head.standardise(cells)
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """N x C x h x w -> N x outputs of all."""
+        return torch.cat([head(cells) for head in self.heads], 1)
 
 
 class SmallResNet(nn.Module):
@@ -91,10 +119,10 @@ class Block(nn.Module):
 class FromPixels(nn.Module):
     """A network of its own: pixels -> outputs."""
 
-    def __init__(self, grid: tuple[int, int], shape: Shape, outputs: int, dropout: float = 0.0) -> None:
+    def __init__(self, grid: tuple[int, int], shape: Head, outputs: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.body = SmallResNet(shape.width)
-        self.head = PartsHead(self.body.channels, grid, shape, outputs, dropout)
+        self.head = PartsHead([slice(0, self.body.channels)], grid, shape, outputs, dropout)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """N x 3 x H x W in 0..255 -> N x outputs."""

@@ -3,34 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from math import ceil
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.evaluators import Found, read
 from fhpt_bench.evaluators.cells import cells
 from fhpt_bench.evaluators.config import Config
-from fhpt_bench.evaluators.heads import REDUCTION, FromPixels, PartsHead
-from fhpt_bench.evaluators.trunks import Trunk, refuse_other, trunk
+from fhpt_bench.evaluators.heads import REDUCTION, FromPixels, Heads, PartsHead
+from fhpt_bench.evaluators.trunks import TRUNKS, Trunk, refuse_other, trunk
 from fhpt_bench.features import exact
 
 Labels = Sequence[tuple[str, str]]
 
 
-def build(settings: Config, channels: int, grid: tuple[int, int], labels: Labels) -> nn.Module:
-    """The network that is trained, untrained: inputs of ``samples.Samples`` -> N x outputs, raw."""
-    task, dropout = settings.task, settings.training.dropout
-    outputs = settings.network.embedding if task.kind == "retrieve" else len(labels)
+def build(settings: Config, grid: tuple[int, int], labels: Labels) -> Heads | FromPixels:
+    """The network that is trained, untrained: inputs of ``samples.Samples`` -> N x outputs, raw.
+
+    ``grid``: height and width of those inputs.
+    """
+    task, shapes, dropout = settings.task, settings.network.heads, settings.training.dropout
+    outputs = [sum(group in shape.groups for group, _ in labels) for shape in shapes]
+    if task.kind == "retrieve":
+        outputs = [settings.network.embedding]
     if task.trunk == "none":
         coarse = ceil(grid[0] / REDUCTION), ceil(grid[1] / REDUCTION)
-        return FromPixels(coarse, settings.network, outputs, dropout)
-    return PartsHead(channels, grid, settings.network, outputs, dropout)
+        return FromPixels(coarse, shapes[0], outputs[0], dropout)
+    return Heads(
+        [
+            PartsHead(_channels(task.trunk, shape.layers), grid, shape, count, dropout)
+            for shape, count in zip(shapes, outputs, strict=True)
+        ]
+    )
+
+
+def _channels(trunk_name: str, layers: Sequence[int]) -> list[slice]:
+    """Where the layers, counted from 1, stand in the trunk's cells; all of them for none named."""
+    ends = list(accumulate(TRUNKS[trunk_name].layers, initial=0))
+    return [slice(ends[layer - 1], ends[layer]) for layer in layers or range(1, len(ends))]
 
 
 def finish(raw: Tensor, settings: Config, labels: Labels) -> Tensor:
@@ -59,7 +75,7 @@ class Evaluator:
         if self.settings.task.trunk != "none":
             refuse_other(self.settings.task.trunk, self.digest, found.path)
         rows, columns = about["grid"]
-        self.network = build(self.settings, about["channels"], (rows, columns), self.labels)
+        self.network = build(self.settings, (rows, columns), self.labels)
         try:
             self.network.load_state_dict(tensors)
         except RuntimeError as error:

@@ -20,7 +20,7 @@ from fhpt_bench.evaluators import Found, installed, note_of
 from fhpt_bench.evaluators import config as configs
 from fhpt_bench.evaluators.accuracy import measure
 from fhpt_bench.evaluators.config import Config
-from fhpt_bench.evaluators.heads import PartsHead
+from fhpt_bench.evaluators.heads import Heads
 from fhpt_bench.evaluators.network import build
 from fhpt_bench.evaluators.samples import Samples, samples
 from fhpt_bench.harness.job import pick_device
@@ -52,14 +52,14 @@ def train(
     """
     settings, device = configs.read(name, config), pick_device(device)
     training, validation = datasets.load(data, "train"), datasets.load(data, "val")
-    labels, targets = _targets(training.photos(), settings.task.groups, training.name)
+    labels, targets = _targets(training.photos(), settings.groups, training.name)
     inputs = samples(training, settings.task.trunk, settings.training.copies, device, show)
     network = _fit(settings, inputs, targets, labels, device, seed, show)
     about = {
         "name": name, "data": training.name, "data_sha256": training.sha256, "config": config, "seed": seed,
         "settings": settings.model_dump(mode="json"), "labels": [] if settings.task.kind == "retrieve" else labels,
         "trunk_digest": "" if settings.task.trunk == "none" else weights.digest(settings.task.trunk),
-        "channels": int(inputs.inputs([0]).shape[1]), "grid": list(inputs.inputs([0]).shape[2:]),
+        "grid": list(inputs.inputs([0]).shape[2:]),
     }  # fmt: skip
     path = out / f"weights-{training.name}.safetensors" if out else installed(name, training.name)
     found = Found(name, training.name, path, _write(path, network, about))
@@ -80,7 +80,7 @@ def _targets(photos: Sequence[Photo], groups: Sequence[str], data: str) -> tuple
         if lacking is not None:
             raise BenchError(
                 f"{data} has no label {group!r} for every training photograph", where=lacking,
-                fix="name labels that it has in config.toml, table task, groups",
+                fix="name labels that it has in config.toml, table network, heads",
             )  # fmt: skip
         values = sorted({photo.labels[group] for photo in photos})
         labels += [(group, value) for value in values]
@@ -96,8 +96,8 @@ def _fit(
     recipe = settings.training
     torch.manual_seed(seed)
     first = inputs.inputs([0])
-    network = build(settings, first.shape[1], (first.shape[2], first.shape[3]), labels)
-    if isinstance(network, PartsHead):
+    network = build(settings, (first.shape[2], first.shape[3]), labels)
+    if isinstance(network, Heads):
         network.standardise(inputs.inputs(range(0, len(inputs), max(1, len(inputs) // STANDARDISED))))
     network.to(device).train()
     loss = _Loss(settings, labels).to(device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from fhpt_bench.features.trunks import IMAGENET_MEAN, IMAGENET_STD, Taps
 class Trunk(Protocol):
     """Images to cells."""
 
+    layers: ClassVar[tuple[int, ...]]
+    """Numbers in a cell of each layer, from the finest."""
+
     def cells(self, images: NDArray[np.uint8]) -> torch.Tensor:
         """N x H x W x 3 uint8 -> N x C x h x w float32 on the device."""
         ...
@@ -26,6 +29,8 @@ class Trunk(Protocol):
 
 class VGG16:
     """The five taps that LPIPS reads: 2432 numbers in each cell of 16 x 16 pixels."""
+
+    layers: ClassVar[tuple[int, ...]] = (128, 256, 512, 1024, 512)
 
     def __init__(self, device: str) -> None:
         self._taps = features.build("vgg16.taps", device)
@@ -37,10 +42,12 @@ class VGG16:
 
 
 class ResNet50:
-    """torchvision's ResNet-50 on ImageNet, its four stages: 5376 numbers in each cell of 32 x 32 pixels.
+    """torchvision's ResNet-50 on ImageNet, its four stages: 5632 numbers in each cell of 32 x 32 pixels.
 
     He et al., Deep Residual Learning, CVPR 2016.
     """
+
+    layers: ClassVar[tuple[int, ...]] = (512, 1024, 2048, 2048)
 
     def __init__(self, device: str) -> None:
         from torchvision.models import resnet50

@@ -101,7 +101,7 @@ def test_a_trunk_that_a_head_was_not_trained_on(own_cache: Path, monkeypatch: py
 def test_a_label_that_the_data_lacks(own_cache: Path) -> None:
     with pytest.raises(BenchError, match="no label 'bottom_colour'") as caught:
         training.train("attributes", config="small", data=PAINTED, device="cpu")
-    assert caught.value.where == "train0-0-0" and "groups" in caught.value.fix
+    assert caught.value.where == "train0-0-0" and "heads" in caught.value.fix
 
 
 def test_extraction_goes_on_where_it_stopped(own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
