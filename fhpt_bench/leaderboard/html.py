@@ -20,10 +20,10 @@ from fhpt_bench.leaderboard.curves import Sheet, sheets
 from fhpt_bench.leaderboard.families import Family
 from fhpt_bench.leaderboard.gallery import Gallery, Pictures
 from fhpt_bench.leaderboard.glossary import REGIONS
-from fhpt_bench.leaderboard.names import BREAKDOWNS, PARTS, SETTINGS
+from fhpt_bench.leaderboard.names import ASIDES, BREAKDOWNS, PARTS, SETTINGS
 from fhpt_bench.leaderboard.pages import Comparison, Page, compare, page
 from fhpt_bench.leaderboard.plots import Plot, Span, plot, strips
-from fhpt_bench.leaderboard.view import Board, absences, boards, meaning
+from fhpt_bench.leaderboard.view import Board, Column, absences, boards, meaning
 from fhpt_bench.paths import shipped
 from fhpt_bench.record import Record
 
@@ -40,6 +40,8 @@ class Fold:
     label: str
     columns: tuple[int, ...]
     open: bool
+    divided: bool = False
+    """The columns are regions or parts, and are headed by them."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,20 @@ def folds(board: Board, places: Sequence[int]) -> tuple[Fold, ...]:
     """
     columns = {i: board.columns[i] for i in places if board.columns[i].headline or not board.columns[i].parts.key}
     lead = tuple(i for i, column in columns.items() if column.headline)
-    more = tuple(i for i, column in columns.items() if not column.headline and not column.region)
+    more = tuple(i for i, column in columns.items() if not column.headline and not _divided(column))
     found = [Fold("Headline", lead, True)] if lead else []
     found += [Fold("More scores" if lead else "Scores", more, not lead)] if more else []
-    divided = {i: column for i, column in columns.items() if column.region and not column.headline}
+    divided = {i: column for i, column in columns.items() if _divided(column) and not column.headline}
     for label in dict.fromkeys(column.label for column in divided.values()):
         members = tuple(i for i, column in divided.items() if column.label == label)
         over = "part" if board.columns[members[0]].family == "structural" else "region"
-        found.append(Fold(f"{label} by {over}", members, False))
+        found.append(Fold(f"{label} by {over}", members, False, divided=True))
     return tuple(found)
+
+
+def _divided(column: Column) -> bool:
+    """Over a region or a part, not over everything nor beside it."""
+    return bool(column.region) and column.parts.group not in ASIDES
 
 
 def _section(board: Board, galleries: Mapping[int, Gallery], pictures: Pictures) -> Section:
@@ -166,7 +173,7 @@ def glossary(board: Board) -> tuple[tuple[str, str], ...]:
         if column.parts.key:
             title, about = BREAKDOWNS.get(column.parts.key, (column.parts.key, ""))
             found.setdefault(title, about)
-        elif column.region:
+        elif _divided(column):
             known, prefix = (PARTS, "points: ") if column.family == "structural" else (REGIONS, "")
             found.setdefault(f"{prefix}{column.region}", f"Over {known.get(column.parts.group, column.parts.group)}.")
     return tuple((word, f"{about[0].upper()}{about[1:].rstrip('.')}.") for word, about in found.items() if about)

@@ -60,13 +60,19 @@ PARTS: dict[str, str] = {
 }
 """Body part -> what a keypoint score is taken over."""
 
-PAIRS_OF: dict[str, str] = {"men": "presentation", "women": "presentation"}
+PAIRS_OF: dict[str, str] = dict.fromkeys(("men", "women", "balanced"), "presentation")
 """Groups without a ``key=`` of their own -> the breakdown that they belong to."""
+
+ASIDES: dict[str, str] = {
+    "chance": "What guessing would reach.",
+    "std": "Standard deviation over the splits.",
+}
+"""Groups that are none, but stand beside the score."""
 
 BREAKDOWNS: dict[str, tuple[str, str]] = {
     "presentation": (
         "presentation label",
-        "The label that the data set prints for the person: no statement on anyone.",
+        "The label that the data set prints: a statement on no one. Balanced: the mean of both.",
     ),
     "source_face": (
         "face in the source",

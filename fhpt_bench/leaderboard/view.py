@@ -10,7 +10,7 @@ from typing import Literal
 
 from fhpt_bench.leaderboard.families import Family, family, family_of, order
 from fhpt_bench.leaderboard.glossary import GLOSSARY, REGIONS
-from fhpt_bench.leaderboard.names import BREAKDOWNS, PARTS, SETTINGS, Name, parse
+from fhpt_bench.leaderboard.names import ASIDES, BREAKDOWNS, PARTS, SETTINGS, Name, parse
 from fhpt_bench.leaderboard.table import Standing, groups, ranked, score_names, standings
 from fhpt_bench.record import Record
 from fhpt_bench.types import Score
@@ -204,6 +204,8 @@ def _over(parts: Name, key: str) -> str:
         return ""
     if parts.key:
         return f"Over pairs of one group, {BREAKDOWNS.get(parts.key, (parts.key,))[0]}: {parts.value}."
+    if parts.group in ASIDES:
+        return ASIDES[parts.group]
     known = PARTS if key == "structural" else REGIONS
     return f"Over {known.get(parts.group, parts.group)}."
 

@@ -19,6 +19,7 @@
     const data = new DataTable(table, {
       paging: false,
       autoWidth: false,
+      orderDescReverse: false, // equal values keep the order of the other tables
       layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
       order: lead ? [[lead, heads[lead - 1].dataset.better === "higher" ? "desc" : "asc"]] : [],
       language: { zeroRecords: "No row matches.", emptyTable: "No row." },

@@ -22,7 +22,7 @@ def test_lines_are_all_pairs_and_every_group_in_the_records_order() -> None:
         (False, "gender-error[vgg]/source_face=shown"),
         (False, "gender-error[vgg]/source_face=hidden"),  # though the headline names this one
     ]
-    assert [line.group for line in found["presentation"].splits[0].lines[1:]] == ["men", "women"]
+    assert [line.group for line in found["presentation"].splits[0].lines[1:]] == ["men", "women", "balanced"]
     assert [line.group for line in found["skin_tone"].splits[0].lines[1:]] == list(GROUPS["skin_tone"])
     assert breakdowns(board, board.of("perceptual")) == ()
     assert breakdowns(board, board.of("structural")) == ()

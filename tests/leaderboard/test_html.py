@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from made_up_rows import make_record, make_scores
+from reading import becomes, chip, column, heading, names
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
@@ -21,11 +18,6 @@ from fhpt_bench.leaderboard import Gallery, to_html, write
 from fhpt_bench.record import Record
 
 NASTY = "<script>alert(1)</script>"
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage", "--disable-extensions", "--window-size=1400,1000",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -52,53 +44,11 @@ def page(records: list[Record], galleries: dict[int, Gallery], tmp_path_factory:
     return write(rows, tmp_path_factory.mktemp("page"), galleries)
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    binary, driver = next(filter(None, found), None), shutil.which("chromedriver")
-    assert binary, "this test needs Chromium: apt install chromium"
-    assert driver, "this test needs chromedriver: apt install chromium-driver"
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=Service(driver))
-    yield chrome
-    chrome.quit()
-
-
 @pytest.fixture
 def board(browser: webdriver.Chrome, page: Path) -> WebElement:
     browser.get("about:blank")
     browser.get(page.as_uri())
     return browser.find_element(By.ID, "b0")
-
-
-def names(board: WebElement) -> list[str]:
-    return [link.text for link in board.find_elements(By.CSS_SELECTOR, ".scores tbody th a")]
-
-
-def column(board: WebElement, number: int) -> list[str]:
-    return [cell.text for cell in board.find_elements(By.CSS_SELECTOR, f".scores tbody td:nth-of-type({number}) .v")]
-
-
-def heading(board: WebElement, name: str) -> WebElement:
-    return next(
-        h for h in board.find_elements(By.CSS_SELECTOR, "th.score") if h.get_attribute("title").startswith(name)
-    )
-
-
-def becomes(read: Callable[[], object], expected: object) -> None:
-    """The page answers a click a moment later: wait until ``read`` gives ``expected``, at most 20 seconds."""
-    end = time.monotonic() + 20
-    while read() != expected and time.monotonic() < end:
-        time.sleep(0.05)
-    assert read() == expected
-
-
-def chip(board: WebElement, label: str) -> WebElement:
-    return next(c for c in board.find_elements(By.CSS_SELECTOR, ".chip") if label in c.text)
 
 
 def test_no_console_error_and_no_request(browser: webdriver.Chrome, page: Path) -> None:
