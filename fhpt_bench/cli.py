@@ -11,6 +11,7 @@ import typer
 
 from fhpt_bench import __version__
 from fhpt_bench.cli_inspect import inspect
+from fhpt_bench.cli_look import sanity
 from fhpt_bench.cli_options import (
     AllScores,
     AsJson,
@@ -290,6 +291,9 @@ def train(
         resume=resume,
     )
     print(best)
+
+
+app.command(epilog="Examples: fhpt-bench sanity | fhpt-bench sanity --damage blur --damage noise --pairs 32")(sanity)
 
 
 @app.command()
