@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -240,5 +241,8 @@ torch.ones(300, 300) @ torch.ones(300, 300)
 assert all((places == np.arange(500)).all() for places in [*alone, index.search(rows[:500], 5)[0][:, 0]])
 print("fine")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    several = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, env=several
+    )
     assert done.stdout.strip() == "fine", done.stderr
