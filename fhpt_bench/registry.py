@@ -38,6 +38,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "kid": "fhpt_bench.metrics.kid:KID",
         "is": "fhpt_bench.metrics.inception_score:InceptionScore",
         "dists": "fhpt_bench.metrics.dists:DISTS",
+        "detection-score": "fhpt_bench.metrics.detection_score:DetectionScore",
         "retrieval": "fhpt_bench.metrics.retrieval:Retrieval",
         "kec": "fhpt_bench.metrics.kec:KEC",
         "pckh": "fhpt_bench.metrics.pck:PCKh",
@@ -59,6 +60,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "retrieval.vgg": "fhpt_bench.features.evaluators:RetrievalVGG",
         "retrieval.resnet": "fhpt_bench.features.evaluators:RetrievalResNet",
         "pose": "fhpt_bench.features.pose:Pose",
+        "detection": "fhpt_bench.features.detection:Detection",
     },
 }
 
