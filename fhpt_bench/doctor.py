@@ -28,7 +28,7 @@ class Finding:
 
 
 PACKAGES: dict[str, tuple[str, str, bool, str]] = {
-    # distribution: (module, what it is for, needed, fix)
+    # distribution: (modules it takes, what it is for, needed, fix)
     "torch": ("torch", "every network", True, "pip install torch torchvision"),
     "torchvision": ("torchvision", "resizing, baselines", True, "pip install torch torchvision"),
     "scikit-image": ("skimage", "reference arithmetic of SSIM and PSNR", True, "pip install scikit-image"),
@@ -38,8 +38,18 @@ PACKAGES: dict[str, tuple[str, str, bool, str]] = {
     "faiss-cpu": ("faiss", "retrieval", False, "pip install faiss-cpu (or faiss-gpu, never both)"),
     "dlib-bin": ("dlib", "face identity", False, "pip install dlib-bin"),
     "mediapipe": ("mediapipe", "keypoint error curves with the default detector", False, "pip install mediapipe"),
-    "mmpose": ("mmpose", "keypoint error curves with mmpose", False, "make extras"),
-    "face-recognition": ("face_recognition", "the alternative face backend", False, "make extras"),
+    "mmpose": (
+        "mmpose mmengine mmcv pycocotools pkg_resources",
+        "keypoint error curves with mmpose",
+        False,
+        "make extras",
+    ),
+    "face-recognition": (
+        "face_recognition face_recognition_models",
+        "the alternative face backend",
+        False,
+        "make extras",
+    ),
     "anny": ("anny", "fhpt-bench data render catwalk", False, "pip install 'fhpt-bench[catwalk]'"),
     "numba": ("numba", "fhpt-bench data render catwalk", False, "pip install 'fhpt-bench[catwalk]'"),
 }
@@ -67,14 +77,15 @@ def _python() -> Finding:
 
 def _packages() -> list[Finding]:
     found = []
-    for package, (module, purpose, needed, fix) in PACKAGES.items():
+    for package, (modules, purpose, needed, fix) in PACKAGES.items():
         # find_spec does not import: a package that quits at import (face_recognition with new setuptools) cannot
         # end us here.
-        present = importlib.util.find_spec(module) is not None
+        absent = [module for module in modules.split() if importlib.util.find_spec(module) is None]
+        present = not absent
         try:
-            state = version(package) if present else "absent"
+            state = f"{version(package)} without {', '.join(absent)}" if absent else version(package)
         except PackageNotFoundError:
-            state = "present"
+            state = "absent" if absent else "present"
         found.append(Finding(package, present, needed, state, purpose, "" if present else fix))
     if _installed("faiss-cpu") and _installed("faiss-gpu"):
         found.append(

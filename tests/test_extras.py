@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from fhpt_bench import doctor
+
 ROOT = Path(__file__).parent.parent
 PINNED = dict(re.findall(r"([\w-]+)==([\d.]+)", (ROOT / "Makefile").read_text(encoding="utf-8")))
 
@@ -40,3 +42,15 @@ def test_face_recognition_imports_without_ending_the_process() -> None:
     code = "import face_recognition; print('still here')"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "still here"), done.stderr
+
+
+def test_the_doctor_sees_what_mmpose_would_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """setuptools 82 has no pkg_resources, which mmengine imports: installed, and yet it does not run."""
+    if importlib.util.find_spec("mmpose") is None:
+        pytest.skip("no mmpose: make extras")
+    [before] = [f for f in doctor.examine() if f.what == "mmpose"]
+    assert before.ok
+    monkeypatch.setitem(sys.modules, "pkg_resources", None)
+    [after] = [f for f in doctor.examine() if f.what == "mmpose"]
+    assert (after.ok, after.needed, after.fix) == (False, False, "make extras")
+    assert after.state.endswith("without pkg_resources")
