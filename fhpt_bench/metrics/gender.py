@@ -38,7 +38,8 @@ class GenderBias:
     - ``gender-error[vgg]``, ``/men``, ``/women`` by label, ``/balanced``: the mean of those two, which a test set with
       more of one does not move (DeepFashion's has 590 men's and 3,448 women's photographs); ``/source_face=shown`` and
       ``/source_face=hidden``, FHPT's own argument: where the source hides the face, a model paints what it saw most in
-      training; ``/skin_tone=1`` .. ``6`` (Catwalk).
+      training; ``/skin_tone=1`` .. ``6`` (Catwalk: five or six people a tone, so wide intervals, and men and women are
+      not equally many in each).
     - ``gender-gap[vgg]``: error of men minus error of women, -1..1. Nearest to 0 is best, so it has no better
       direction, and its absolute value is not printed: that would be biased upwards where pairs are few.
     - ``gender-flip[vgg]``, same groups as the error without men, women, balanced: share of pairs where the verdict on
@@ -50,8 +51,9 @@ class GenderBias:
       direction: the model has no part in it.
 
     How it can be fooled: the classifier may read hair or clothes instead of a face, so a model that keeps those and
-    loses the face scores well; a copied source scores as well as the truth; and a model that draws one presentation
-    for everybody has error 1/2 and flip 1/2 on balanced data, with a gap of 1: read error and gap together.
+    loses the face scores well; a copied source has the classifier's own error on source photographs; and a model that
+    draws one presentation for everybody has error 1/2 and flip 1/2 on balanced data, with a gap of 1 or -1: read error
+    and gap together.
 
     Rows: P(men) on [generated, target, blurred target].
     """
