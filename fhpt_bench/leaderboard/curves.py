@@ -30,6 +30,9 @@ RULES = {
 }
 
 Floats = NDArray[np.float64]
+Kind = Literal["model", "reference", "floor"]
+KINDS = ("model", "reference", "floor")
+"""reference: oracles too. A model measured on fewer pairs is not ranked, and is a model nevertheless."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Line:
     """One row, or the floor; places as shares of the drawing, 0..1, x to the right and y upwards."""
 
     name: str
-    kind: Literal["ranked", "unranked", "floor"]
+    kind: Kind
     style: int
     """Colour, marker or dashes: the same for a row in all figures of a board; counted within its kind."""
     places: tuple[tuple[float, float], ...]
@@ -73,9 +76,7 @@ class Sheet:
     @property
     def legend(self) -> tuple[Line, ...]:
         lines = {(line.kind, line.style): line for figure in self.figures for line in figure.lines}
-        return tuple(
-            lines[key] for key in sorted(lines, key=lambda k: (("ranked", "unranked", "floor").index(k[0]), k[1]))
-        )
+        return tuple(lines[key] for key in sorted(lines, key=lambda k: (KINDS.index(k[0]), k[1])))
 
 
 def sheets(board: Board, scores: Collection[str]) -> tuple[Sheet, ...]:
@@ -128,10 +129,7 @@ def _figure(name: str, drawn: Sequence[tuple[Row, Curve]], floor: Curve | None, 
         max(_values(curve.high if None not in curve.high else curve.y)) for curve in (*curves, *filter(None, [floor]))
     )
     top = next((top for top in (0.1, 0.25, 0.5, 1.0) if top >= most), most)
-    lines = [
-        _line(row.name, "ranked" if row.ranked else "unranked", styles[row.index], curve, at, top)
-        for row, curve in rows
-    ]
+    lines = [_line(row.name, _kind(row), styles[row.index], curve, at, top) for row, curve in rows]
     if floor is not None:
         lines.insert(0, _line("the detector on the true images", "floor", 0, floor, at, top))
     unit = curves[0].x_label.partition(", ")[2]
@@ -147,9 +145,7 @@ def _figure(name: str, drawn: Sequence[tuple[Row, Curve]], floor: Curve | None, 
     )
 
 
-def _line(
-    name: str, kind: Literal["ranked", "unranked", "floor"], style: int, curve: Curve, at: Floats, top: float
-) -> Line:
+def _line(name: str, kind: Kind, style: int, curve: Curve, at: Floats, top: float) -> Line:
     def places(values: Sequence[float | None]) -> list[tuple[float, float]]:
         heights = np.interp(at, curve.x, _values(values)) / top
         return [(k / (len(at) - 1), float(height)) for k, height in enumerate(heights)]
@@ -178,10 +174,14 @@ def _ticks(x: Floats, pooled: Floats) -> tuple[tuple[float, str], ...]:
     return tuple((chosen[value], f"{value:.3g}") for value in sorted(chosen))
 
 
+def _kind(row: Row) -> Kind:
+    return "model" if row.record.model.kind == "model" else "reference"
+
+
 def _styles(board: Board) -> dict[int, int]:
-    """Row -> its number among the ranked, or among the others, by the order of the records: it stays when rows move."""
+    """Row -> its number within its kind, by the order of the records: it stays when rows change places."""
     rows = sorted(board.rows, key=lambda row: row.index)
-    return {row.index: sum(other.ranked == row.ranked for other in rows[:place]) for place, row in enumerate(rows)}
+    return {row.index: sum(_kind(other) == _kind(row) for other in rows[:k]) for k, row in enumerate(rows)}
 
 
 def _values(line: Sequence[float | None]) -> Floats:

@@ -115,6 +115,12 @@ def test_a_row_keeps_its_style_and_its_value_is_that_of_the_curve(board: Board) 
     }
     assert all(len(found) == 1 for found in styles.values())
     assert styles["drn"] | styles["patn"] | styles[NASTY] == {0, 1, 2}
+    limited = boards(
+        [row.record.model_copy(update={"data": row.record.data.model_copy(update={"limit": 9})}) for row in board.rows]
+    )
+    kinds = {each.name: each.kind for each in sheets(limited[0], ["kec[all]/body"])[0].legend}
+    assert kinds["drn"] == "model", "not ranked, and coloured nevertheless"
+    assert kinds["blank"] == "reference"
     assert figures[0].middle == "nearer than 10 px"
     assert figures[2].middle == "nearer than 20 px"
     drn = next(row for row in board.rows if row.name == "drn").record
@@ -153,7 +159,7 @@ def test_the_page_draws_them_named_described_and_escaped(rows: list[Record]) -> 
         assert "95 % bands" in title.text
         assert "drn" in desc.text
         assert NASTY in desc.text
-        assert svg.findall(".//path[@class='area ranked s0']")
+        assert svg.findall(".//path[@class='area model s0']")
     assert len(set(ids)) == 16
     assert "<script>alert" not in page
     without = to_html([row.model_copy(update={"curves": ()}) for row in rows])
@@ -172,4 +178,4 @@ def test_more_models_than_colours_repeat_them_dashed() -> None:
     ]  # fmt: skip
     (sheet,) = sheets(boards(many)[0], ["kec[all]/body"])
     assert sorted(each.style for each in sheet.legend) == list(range(8))
-    assert to_html(many).count("line ranked s1 again") >= 1
+    assert to_html(many).count("line model s1 again") >= 1
