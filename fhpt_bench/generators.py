@@ -73,6 +73,7 @@ class Stranger:
     Nearest: least mean distance over the points that both poses know; of equals the first by photo id. A real picture,
     in nearly the right pose, of the wrong person in the wrong clothes: what identity, retrieval and attributes
     score where nothing of the source was kept. It reads the prompt only, but looks at the data set's other photographs.
+    Bodies nearest in shape are more often of the same gender (69 % on Catwalk), so it is no coin toss there.
     """
 
     kind = "reference"

@@ -39,9 +39,12 @@ class FaceIdentity:
     whose true target shows one; or read ``face-same@...[target,all]``, over all those pairs, where a face that vanished
     is not the same. "Shows" means here that the same detector finds one in the true target, not that it is annotated;
     the detector is frontal, so profiles mostly drop out of everything here. A copied source wins ``[source]`` by
-    construction (distance 0), and does well in ``[target]``: it is the right person. The network was trained on
-    photographs of faces: on rendered ones all people are closer together, and the paper's thresholds take a third of
-    different people for the same one, which is why the row ``stranger`` and ``@eer`` are there.
+    construction (distance 0), and does well in ``[target]``: it is the right person.
+
+    The network was trained on photographs of faces. On rendered ones different people are closer together: on Catwalk
+    0.6 takes 31 % and 0.7 68 % of different people for the same one, which is why the row ``stranger`` and ``@eer``
+    are there. Nor is a stranger the lowest score there is: a face too blurred to be anybody's lies farther from every
+    real face than two people lie from each other: a distance above the stranger's says "hardly a face".
 
     Rows: [distance to target, to source, of target to source | found in generated, in target (0 or 1)].
     """
