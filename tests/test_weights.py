@@ -527,6 +527,17 @@ def test_concurrent_pulls_download_once(server: Served, tmp_path: Path) -> None:
     assert server.asked == ["/net.pth"]
 
 
+def test_what_cannot_be_had_does_not_keep_the_others_away(server: Served) -> None:
+    _add("net", _official(server, _saved(TENSORS)))
+    for name in ("a", "z"):
+        _add(name, Official(f"{server.url}/{name}.pth", "0" * 64, "state-dict"))
+    with pytest.raises(BenchError, match=r"2 networks could not be had: a, z(?s:.*)a\.pth(?s:.*)z\.pth"):
+        weights.pull(["a", "net", "z"])
+    assert weights.status("net").state == "ready"
+    with pytest.raises(BenchError, match="the network 'a'"):
+        weights.pull(["a", "net"])
+
+
 # --- a hash of the user's own
 
 

@@ -101,23 +101,36 @@ def digest(name: str) -> str:
 
 
 def pull(names: Iterable[str], progress: bool = True) -> list[Status]:
-    """Fetch what is missing or damaged among ``names``; BenchError if one cannot be had.
+    """Fetch what is missing or damaged among ``names``; BenchError if one cannot be had, after all others were.
 
     Other networks that a downloaded archive holds are kept too.
     """
     wanted = [find(name) for name in names]
-    folder = paths.cache() / "weights"
+    failed: dict[str, BenchError] = {}
     with _report(progress) as report:
         for network in wanted:
-            if _state(network, thorough=True).state == "ready":
-                continue
-            with _locked(folder):
-                if _state(network, thorough=True).state == "ready":
-                    continue  # another process was quicker
-                with sources.fetch(network, folder, report) as found:
-                    _install(network, found.source, found.path, found.described)
-                    _install_siblings(network, found)
+            try:
+                _pull(network, report)
+            except BenchError as error:
+                failed[network.name] = error
+    if len(failed) > 1:
+        why = "\n".join(str(error) for error in failed.values())
+        raise BenchError(f"{len(failed)} networks could not be had: {', '.join(failed)}", where=f"each:\n{why}")
+    for only in failed.values():
+        raise only
     return [_state(network) for network in wanted]
+
+
+def _pull(network: Network, report: sources.Report) -> None:
+    folder = paths.cache() / "weights"
+    if _state(network, thorough=True).state == "ready":
+        return
+    with _locked(folder):
+        if _state(network, thorough=True).state == "ready":
+            return  # another process was quicker
+        with sources.fetch(network, folder, report) as found:
+            _install(network, found.source, found.path, found.described)
+            _install_siblings(network, found)
 
 
 def status(name: str) -> Status:
@@ -262,26 +275,18 @@ def _report(progress: bool) -> Iterator[sources.Report]:
     if not (progress and sys.stderr.isatty()) or os.environ.get("TERM") == "dumb":
         yield lambda what, done, total: None
         return
+    from rich import progress as bars
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
 
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        tasks: dict[str, TaskID] = {}
+    with bars.Progress(*columns, console=Console(stderr=True)) as bar:
+        tasks: dict[str, bars.TaskID] = {}
 
         def show(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
