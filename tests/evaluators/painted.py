@@ -14,10 +14,12 @@ POSE = Pose(np.full((18, 2), np.nan, np.float32), np.zeros(18, np.uint8))
 
 
 class Painted:
-    """``people`` people, two items each, three photographs an item. Men are painted broad, women narrow."""
+    """Nine people for training, six otherwise; two items each, three photographs an item.
+
+    A third are men: painted broad, women narrow.
+    """
 
     name, size, synthetic = "painted", SIZE, True
-    people = 6
 
     def __init__(self, split: str = "test") -> None:
         self.split = split
@@ -31,7 +33,12 @@ class Painted:
         return Pair(f"{first.id}_{second.id}", first, second)
 
     def photos(self) -> list[Photo]:
-        return [self._photo(p, item, view) for p in range(self.people) for item in (0, 1) for view in range(3)]
+        return [
+            self._photo(p, item, view)
+            for p in range(9 if self.split == "train" else 6)
+            for item in (0, 1)
+            for view in range(3)
+        ]
 
     def regions(self, pair: Pair) -> dict[str, np.ndarray]:
         return {}
