@@ -66,7 +66,7 @@ LIBRARIES: dict[str, tuple[str, str]] = {
 
 def examine() -> list[Finding]:
     """Look at packages, system libraries, networks, devices, data and disk; nothing is fetched or written."""
-    return [_python(), *_packages(), *_libraries(), _device(), *_networks(), _data(), _disk()]
+    return [_python(), *_packages(), *_reports(), *_libraries(), _device(), *_networks(), _data(), _disk()]
 
 
 def _python() -> Finding:
@@ -107,6 +107,15 @@ def _installed(package: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+def _reports() -> list[Finding]:
+    from fhpt_bench.detectors.mediapipe import REPORTS_FROM, installed
+
+    if installed() < REPORTS_FROM:
+        return []
+    state, fix = "reports its use to Google, without a switch", "pip install 'mediapipe>=0.10.30,<0.10.35'"
+    return [Finding("mediapipe's privacy", False, False, state, "nothing; not built under FHPT_BENCH_OFFLINE=1", fix)]
 
 
 def _libraries() -> list[Finding]:

@@ -202,6 +202,25 @@ def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.fix.startswith("apt-get install libgles2")
 
 
+def test_a_package_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mediapipe.tasks.python", None)
+    with pytest.raises(BenchError, match="mediapipe does not load") as caught:
+        detectors.build("mediapipe")
+    assert caught.value.fix == "pip install mediapipe"
+
+
+def test_versions_that_report_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fhpt_bench import doctor
+
+    assert module.installed() < module.REPORTS_FROM  # pyproject.toml asks for one that does not
+    assert not doctor._reports()
+    monkeypatch.setattr(module, "version", lambda package: "0.10.35")
+    assert [f.ok for f in doctor._reports()] == [False]
+    monkeypatch.setenv("FHPT_BENCH_OFFLINE", "1")
+    with pytest.raises(BenchError, match=r"0\.10\.35 reports its use to Google"):
+        detectors.build("mediapipe")
+
+
 def test_errors_of_native_code_are_not_swallowed(capfd: pytest.CaptureFixture[str]) -> None:
     from fhpt_bench.detectors.native import without_chatter
 
