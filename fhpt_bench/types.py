@@ -120,7 +120,10 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class Generator(Protocol):
-    """Anything that makes images from prompts. Optional attributes: ``card`` (see record.ModelCard)."""
+    """Anything that makes images from prompts.
+
+    Optional: ``card`` (see record.ModelCard), ``inspect(prompts)`` (see fhpt_bench.inspection).
+    """
 
     def generate(self, prompts: Sequence[Prompt]) -> Sequence[Image]: ...
 
@@ -148,6 +151,8 @@ class Feature(Protocol):
 
     # Optional, on a small feature: ``base``, the name of the large feature it is made of, and ``reduce(taps)``, which
     # gives what ``extract`` would from that feature's taps of the same images: the network then runs once for all.
+    # ``alone = True``: row i depends on image i alone, to the bit, so that cached images need not be run again.
+    # ``close()``: lets go of what must not wait for the interpreter's end.
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class Face:
     """
 
     small = True
+    alone = True
 
     @classmethod
     def networks(cls, name: Name) -> tuple[str, ...]:

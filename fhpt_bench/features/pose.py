@@ -14,6 +14,7 @@ class Pose:
     """What a detector finds in single images, N x 270 float32 in the layout of ``fhpt_bench.points``."""
 
     small = True
+    alone = True
 
     @classmethod
     def networks(cls, name: Name) -> tuple[str, ...]:

@@ -98,11 +98,12 @@ class Networks:
     ) -> dict[str, NDArray[np.float32]]:
         unique = _unique(roles, images, hashes)
         rows = {h: row for h in unique if (row := _load(feature, h)) is not None} if cached else {}
-        if len(rows) < len(
-            unique
-        ):  # all of them again: the batch a network sees must not depend on what happens to be cached
-            fresh = np.asarray(self._fresh(feature, unique, taps), dtype=np.float32)
-            for row, h in zip(fresh, unique, strict=True):
+        # All of them again: the batch a network sees must not depend on what happens to be cached. Not so where images
+        # are looked at one by one.
+        again = {h: i for h, i in unique.items() if h not in rows} if getattr(feature, "alone", False) else unique
+        if len(rows) < len(unique):
+            fresh = np.asarray(self._fresh(feature, again, taps), dtype=np.float32)
+            for row, h in zip(fresh, again, strict=True):
                 if h not in rows:
                     rows[h] = row
                     if cached:

@@ -107,6 +107,31 @@ def test_a_repeated_image_goes_through_once(networks):
     assert len({row.tobytes() for row in found["head", "target"]}) == 1
 
 
+class Slow:
+    """Looks at images one by one."""
+
+    small, alone = True, True
+
+    def __init__(self, name: Name, device: str) -> None:
+        self.name, self.key = name.text, name.text
+
+    def extract(self, images: np.ndarray) -> np.ndarray:
+        SEEN.append(len(images))
+        return images.mean((1, 2)).astype(np.float32)
+
+
+def test_a_feature_of_single_images_runs_only_those_that_are_not_cached(networks, monkeypatch):
+    monkeypatch.setitem(registry.BUILT_IN["features"], "slow", f"{__name__}:Slow")
+    images, hashes = batch(np.random.default_rng(3), target=3)
+    first = networks(Need("slow", ("target",))).extract(images, hashes)
+    more, names = batch(np.random.default_rng(4), target=2)
+    both = {"target": images["target"] + more["target"]}, {"target": hashes["target"] + ["new0", "new1"]}
+    found = networks(Need("slow", ("target",))).extract(*both)
+    assert SEEN == [3, 2]
+    np.testing.assert_array_equal(found["slow", "target"][:3], first["slow", "target"])
+    np.testing.assert_allclose(found["slow", "target"][3:], np.stack(more["target"]).mean((1, 2)), rtol=1e-5)
+
+
 @dataclass(frozen=True)
 class _MeanColour:
     name: str = "colour"
