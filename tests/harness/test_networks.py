@@ -124,7 +124,7 @@ def test_a_feature_of_single_images_runs_only_those_that_are_not_cached(networks
     monkeypatch.setitem(registry.BUILT_IN["features"], "slow", f"{__name__}:Slow")
     images, hashes = batch(np.random.default_rng(3), target=3)
     first = networks(Need("slow", ("target",))).extract(images, hashes)
-    more, names = batch(np.random.default_rng(4), target=2)
+    more, _ = batch(np.random.default_rng(4), target=2)
     both = {"target": images["target"] + more["target"]}, {"target": hashes["target"] + ["new0", "new1"]}
     found = networks(Need("slow", ("target",))).extract(*both)
     assert SEEN == [3, 2]
