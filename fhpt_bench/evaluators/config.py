@@ -57,6 +57,8 @@ class Recipe(BaseModel):
 
     copies: int = Field(ge=0)
     """Augmented copies of each photograph beside itself."""
+    store: bool = True
+    """Keep what the trunk gives for every photograph and copy on disk: right for small data sets and slow machines."""
     epochs: int = Field(gt=0)
     batch: int = Field(gt=1)
     lr: float = Field(gt=0)

@@ -88,8 +88,7 @@ class Evaluator:
         """N x H x W x 3 uint8 -> N x D float32, through the trunk (or from the pixels)."""
         name = self.settings.task.trunk
         if name == "none":
-            pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
-            return self._outputs(pixels.contiguous())
+            return self._outputs(torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32, order="C")))
         if self._trunk is None:
             self._trunk = trunk(name, self.device)
         return self._outputs(self._trunk.cells(images))

@@ -22,7 +22,7 @@ from fhpt_bench.evaluators.accuracy import measure
 from fhpt_bench.evaluators.config import Config
 from fhpt_bench.evaluators.heads import Heads
 from fhpt_bench.evaluators.network import build
-from fhpt_bench.evaluators.samples import Samples, samples
+from fhpt_bench.evaluators.samples import Samples, fresh, stored
 from fhpt_bench.harness.job import pick_device
 from fhpt_bench.progress import progress
 from fhpt_bench.types import Photo
@@ -53,12 +53,14 @@ def train(
     settings, device = configs.read(name, config), pick_device(device)
     training, validation = datasets.load(data, "train"), datasets.load(data, "val")
     labels, targets = _targets(training.photos(), settings.groups, training.name)
-    inputs = samples(training, settings.task.trunk, settings.training.copies, device, show)
+    trunk, copies = settings.task.trunk, settings.training.copies
+    keeps = settings.training.store
+    inputs = stored(training, trunk, copies, device, show) if keeps else fresh(training, trunk, device)
     network = _fit(settings, inputs, targets, labels, device, seed, show)
     about = {
         "name": name, "data": training.name, "data_sha256": training.sha256, "config": config, "seed": seed,
         "settings": settings.model_dump(mode="json"), "labels": [] if settings.task.kind == "retrieve" else labels,
-        "trunk_digest": "" if settings.task.trunk == "none" else weights.digest(settings.task.trunk),
+        "trunk_digest": "" if trunk == "none" else weights.digest(trunk),
         "grid": list(inputs.inputs([0]).shape[2:]),
     }  # fmt: skip
     path = out / f"weights-{training.name}.safetensors" if out else installed(name, training.name)

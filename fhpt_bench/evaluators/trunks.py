@@ -66,7 +66,7 @@ class ResNet50:
             return torch.cat([cells(self._stages(images[i : i + 1])) for i in range(len(images))])
 
     def _stages(self, images: NDArray[np.uint8]) -> Taps:
-        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2).float()
+        pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32, order="C")).to(self.device)
         net = self.network
         x = F.max_pool2d(F.relu(net.bn1(net.conv1((pixels / 255 - self._mean) / self._std))), 3, 2, 1)
         found = []

@@ -14,7 +14,7 @@ from fhpt_bench import evaluators, features, weights
 from fhpt_bench.errors import BenchError
 from fhpt_bench.evaluators import train as training
 from fhpt_bench.evaluators.network import Evaluator
-from fhpt_bench.evaluators.samples import samples
+from fhpt_bench.evaluators.samples import fresh, stored
 from fhpt_bench.evaluators.trunks import TRUNKS, trunk
 from fhpt_bench.features.trunks import IMAGENET_MEAN, IMAGENET_STD
 
@@ -113,15 +113,16 @@ def test_extraction_goes_on_where_it_stopped(own_cache: Path, tmp_path: Path, mo
     monkeypatch.setenv("FHPT_BENCH_CACHE", str(tmp_path))
     (tmp_path / "weights").symlink_to(own_cache / "weights")
     data = painted("val")
-    whole = samples(data, "vgg16", 1, "cpu")
+    whole = stored(data, "vgg16", 1, "cpu")
     before = whole.inputs(range(len(whole)), 1)
     lost, kept = whole.files[1][0], whole.files[0][0]
     stamp = kept.stat().st_mtime_ns
     lost.unlink()
-    again = samples(data, "vgg16", 1, "cpu")
+    again = stored(data, "vgg16", 1, "cpu")
     assert torch.equal(again.inputs(range(len(again)), 1), before)
     assert kept.stat().st_mtime_ns == stamp
     assert not torch.equal(before, again.inputs(range(len(again)), 0))  # a copy is changed
+    assert torch.equal(fresh(data, "vgg16", "cpu").inputs([8, 9, 10, 11], 1), before[8:12])  # four by four through it
 
 
 def test_from_the_command_line(own_cache: Path, tmp_path: Path) -> None:
