@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 MODEL  ?= drn
-ROWS   ?= truth exact-warp copy-source blank drn
+ROWS   ?= truth exact-warp copy-source stranger blank drn
 
 .PHONY: run test lint extras rows clean help
 
