@@ -20,6 +20,8 @@ from fhpt_bench.types import Curve
 
 STEPS = 12
 """Steps between the first and the last anchor."""
+FINER = 4
+"""Points of a line for each step, so that a row whose errors lie elsewhere than most is not cut short."""
 FLOOR = ",floor]"
 """Ends the setting of the curve of a detector on the true images: ``kec[all,floor]/body``."""
 NEAREST_TICKS = 0.09
@@ -48,6 +50,11 @@ class Line:
     """Outline of the 95 % interval; empty where there is none."""
     middle: str
     """The value in the middle of the range of errors, with its interval: ``81 % [78, 84]``."""
+
+    @property
+    def anchors(self) -> tuple[tuple[float, float], ...]:
+        """Those of ``places`` that are marked."""
+        return self.places[::FINER]
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ def _figure(name: str, drawn: Sequence[tuple[Row, Curve]], floor: Curve | None, 
     rows = [(row, curve) for row, curve in drawn if floor is None or curve.y != floor.y] or list(drawn)
     curves = [curve for _, curve in rows]
     x, pooled = _pooled(curves)
-    at = anchors(curves)
+    at = anchors(curves, FINER * STEPS)
     most = max(
         max(_values(curve.high if None not in curve.high else curve.y)) for curve in (*curves, *filter(None, [floor]))
     )

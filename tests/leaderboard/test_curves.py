@@ -95,7 +95,8 @@ def test_one_sheet_a_rule_one_figure_a_part_and_the_floor_in_each(board: Board) 
         for figure in sheet.figures:
             assert [each.kind for each in figure.lines].count("floor") == 1
             for each in figure.lines:
-                assert len(each.places) == STEPS + 1
+                assert len(each.anchors) == STEPS + 1
+                assert set(each.anchors) < set(each.places)
                 heights = [y for _, y in each.places]
                 assert heights == sorted(heights)
                 assert all(0 <= x <= 1 and -1e-9 <= y <= 1 + 1e-9 for x, y in (*each.places, *each.band))
