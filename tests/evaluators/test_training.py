@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from fhpt_bench import evaluators, features, weights
 from fhpt_bench.errors import BenchError
+from fhpt_bench.evaluators import config
 from fhpt_bench.evaluators import train as training
 from fhpt_bench.evaluators.network import Evaluator
 from fhpt_bench.evaluators.samples import fresh, stored
@@ -158,6 +159,9 @@ def test_resnet50_as_the_trunk(own_cache: Path, tmp_path: Path, monkeypatch: pyt
     pooled = torch.nn.functional.adaptive_max_pool2d(expected["layer3"], 2)
     torch.testing.assert_close(cells[:, -3072:-2048], pooled, rtol=1e-4, atol=1e-4)
 
+    settings = config.read("retrieval-resnet", "paper")
+    once = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": 1})})
+    monkeypatch.setattr(config, "read", lambda name, table: once)
     found = training.train("retrieval-resnet", config="paper", data=PAINTED, out=tmp_path, device="cpu")
     embedding = Evaluator(found).extract(images)
     assert embedding.shape == (2, 128)
