@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fhpt_bench import __version__
-from fhpt_bench.cli_inspect import inspect
-from fhpt_bench.cli_look import sanity
+from fhpt_bench.cli_look import inspect, retrieve, sanity
 from fhpt_bench.cli_options import (
     AllScores,
     AsJson,
@@ -28,7 +27,6 @@ from fhpt_bench.cli_options import (
     say,
 )
 from fhpt_bench.cli_resources import data_app, weights_app
-from fhpt_bench.cli_retrieve import retrieve
 from fhpt_bench.errors import BenchError
 
 app = typer.Typer(
@@ -41,8 +39,6 @@ app = typer.Typer(
 )
 app.add_typer(weights_app, name="weights")
 app.add_typer(data_app, name="data")
-app.command(epilog="Example: fhpt-bench inspect drn --count 4 --out drn_inside.png")(inspect)
-app.command(epilog="Example: fhpt-bench retrieve runs/catwalk-v1/drn --backbone resnet --out fig9.html")(retrieve)
 
 
 @app.callback(invoke_without_command=True)
@@ -293,6 +289,8 @@ def train(
     print(best)
 
 
+app.command(epilog="Example: fhpt-bench inspect drn --count 4 --out drn_inside.png")(inspect)
+app.command(epilog="Example: fhpt-bench retrieve runs/catwalk-v1/drn --backbone resnet --out fig9.html")(retrieve)
 app.command(epilog="Examples: fhpt-bench sanity | fhpt-bench sanity --damage blur --damage noise --pairs 32")(sanity)
 
 
