@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fhpt_bench import protocol as protocols
 from fhpt_bench.datasets.arrays import ArrayDataset
 from fhpt_bench.errors import BenchError
+from fhpt_bench.folders.pairs_csv import PairsCSV
+from fhpt_bench.folders.scoring import score_folder
 from fhpt_bench.harness import models
 from fhpt_bench.harness.execute import disk_errors, execute
 from fhpt_bench.harness.folder import RunFolder
@@ -56,8 +59,8 @@ def run(
 ) -> Record:
     """Make every pair's image with ``model``, score them under ``protocol``, write and return the record.
 
-    model: a baseline's or reference generator's name, a folder of images, an entry point, ``module:Class`` or
-    ``file.py:Class``.
+    model: a baseline's or reference generator's name, a folder of images (see ``score``), an entry point,
+    ``module:Class`` or ``file.py:Class``.
     data: a data set's name (default: the protocol's), a folder that `fhpt-bench data render` wrote, or a Dataset.
     out: the run folder (default ``runs/<protocol>/<model>``); a run that was killed goes on where it stopped.
     limit: only the first so many pairs; such a record is never ranked.
@@ -66,6 +69,8 @@ def run(
     """
     job = resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
     made_by = models.find_model(model, data=job.data, device=job.device)
+    if made_by.folder is not None:
+        return score_folder(job, made_by.folder, out=out)
     return execute(job, made_by, run_folder_of(out, job, made_by.card.name))
 
 
@@ -112,13 +117,16 @@ def make(
 
 
 def score(
-    generated: str | Path | Mapping[str, Image] | Sequence[Image],
+    generated: str | Path | Mapping[str, Image] | Sequence[Image] | None = None,
     *,
+    pairs: str | Path | None = None,
+    layout: str = "auto",
+    allow_missing: bool = False,
     target: Sequence[Image] | None = None,
     source: Sequence[Image] | None = None,
     people: Sequence[str] | None = None,
     name: str | None = None,
-    protocol: str | Path = "catwalk-v1",
+    protocol: str | Path | None = None,
     data: str | Dataset | None = None,
     split: str = "test",
     out: str | Path | None = None,
@@ -131,36 +139,31 @@ def score(
 ) -> Record:
     """Score images that are there already: a folder, or arrays (uint8, H x W x 3) inside a training loop.
 
-    generated: a folder with one ``<pair id>.png`` a pair; or arrays by pair id; or arrays in the order of the data
-    set's pairs (or
-    of ``target``, where true targets are given as arrays too). ``people`` (with ``target``) names each pair's
-    person, for the
-    intervals. out: keeps rows and record there; without it arrays leave nothing behind.
+    generated: a folder or zip with one image a pair, named by any layout of ``folders.layouts`` (``layout``: which;
+    ``auto`` finds out); or arrays by pair id; or arrays in the order of the data set's pairs (or of ``target``, where
+    true targets are given as arrays too). ``people`` (with ``target``) names each pair's person, for the intervals.
+    pairs: instead of a folder and a data set, a CSV of paths: ``generated,target[,source][,person]``.
+    protocol: default ``catwalk-v1``; with ``pairs`` the one of ``protocol.for_size``. allow_missing: pairs without an
+    image are left out, the row says so and is never ranked. out: keeps rows and record there; without it arrays leave
+    nothing behind.
     """
-    if target is not None:
-        data = ArrayDataset(target, source, people)
-    elif source is not None or people is not None:
-        raise BenchError(
-            "source= and people= belong to target=", fix="pass target= as well, or name a data set with data="
-        )
-    if isinstance(generated, (str, Path)):
-        folder = Path(generated)
-        if not folder.is_dir():
-            raise BenchError("no such folder", where=folder, fix="name the folder that holds the generated images")
-        job = resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
-        card = models.find_model(
-            str(folder if folder.is_absolute() else Path(".") / folder), data=job.data, device=job.device
-        ).card
-        card = card.model_copy(update={"name": name} if name else {})
-        return execute(job, models.Model(card=card, folder=folder), run_folder_of(out, job, card.name))
-    if limit is None and data is None and not isinstance(generated, Mapping):
+    if sum(given is not None for given in (generated, pairs)) != 1:
+        raise BenchError("no images were named, or twice", fix="score a folder, arrays, or pairs=")
+    data = _given(pairs, target, source, people, data)
+    if protocol is None:
+        protocol = protocols.for_size(data.size) if isinstance(data, PairsCSV) else "catwalk-v1"
+    if limit is None and data is None and not isinstance(generated, (str, Path, Mapping)) and generated is not None:
         limit = len(generated)
     job = resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
-    images = _by_id(generated, job)
+    if pairs is not None or isinstance(generated, (str, Path)):
+        folder = Path(pairs if pairs is not None else generated)  # type: ignore[arg-type]
+        return score_folder(job, folder, name=name, out=out, layout=layout, allow_missing=allow_missing)
+    assert generated is not None
+    arrays = _by_id(generated, job)
     card = ModelCard(
         name=name or "arrays",
         source="arrays",
-        key=hashlib.sha256("".join(pixels_sha256(i) for i in images.values()).encode()).hexdigest(),
+        key=hashlib.sha256("".join(pixels_sha256(i) for i in arrays.values()).encode()).hexdigest(),
     )
     with ExitStack() as stack:
         where = (
@@ -168,7 +171,28 @@ def score(
             if out is not None
             else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fhpt-bench-")))
         )
-        return execute(job, models.Model(card=card), where, arrays=images)
+        return execute(job, models.Model(card=card), where, lambda i: (arrays[i], pixels_sha256(arrays[i])))
+
+
+def _given(
+    pairs: str | Path | None,
+    target: Sequence[Image] | None,
+    source: Sequence[Image] | None,
+    people: Sequence[str] | None,
+    data: str | Dataset | None,
+) -> str | Dataset | None:
+    """The data set that the arguments of ``score`` stand for."""
+    if pairs is not None:
+        if data is not None or target is not None:
+            raise BenchError("a pairs CSV is a data set of its own", fix="leave out data= and target=")
+        return PairsCSV(pairs)
+    if target is not None:
+        return ArrayDataset(target, source, people)
+    if source is not None or people is not None:
+        raise BenchError(
+            "source= and people= belong to target=", fix="pass target= as well, or name a data set with data="
+        )
+    return data
 
 
 def compare(a: str | Path | Record, b: str | Path | Record) -> pd.DataFrame:
@@ -189,6 +213,8 @@ def compare(a: str | Path | Record, b: str | Path | Record) -> pd.DataFrame:
             f"the two records differ in {', '.join(what)}: their numbers do not compare",
             fix="score both under one protocol on one data set",
         )
+    if first.data.missing or second.data.missing:
+        raise BenchError("a record without all its pairs compares with none", fix="score complete folders")
     rows = []
     theirs = {s.name: s for s in second.scores}
     for mine in first.scores:

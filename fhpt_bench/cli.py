@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,7 @@ from fhpt_bench.cli_options import (
     say,
 )
 from fhpt_bench.cli_resources import data_app, weights_app
+from fhpt_bench.cli_score import finish, score
 from fhpt_bench.errors import BenchError
 
 app = typer.Typer(
@@ -80,57 +81,13 @@ def run(
         workers=workers,
         seed=seed,
     )
-    _finish(record, api.run_folder(record, out), protocol, as_json, html, show)
+    finish(record, api.run_folder(record, out), protocol, as_json, html, show)
 
 
-@app.command(
-    epilog="Examples: fhpt-bench score results/mine | fhpt-bench score results/mine --name 'Mine, epoch 20' --json"
-)
-def score(
-    folder: Annotated[Path, typer.Argument(help="Folder with one <pair id>.png a pair (fhpt-bench data pairs).")],
-    name: Annotated[str | None, typer.Option(help="What to call the row (default: the folder's name).")] = None,
-    protocol: Protocol = "catwalk-v1",
-    data: Data = None,
-    split: Split = "test",
-    out: Out = None,
-    limit: Limit = None,
-    device: Device = "auto",
-    batch_size: BatchSize = 8,
-    workers: Workers = 2,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-    html: Annotated[bool, typer.Option(help="Also write the HTML leaderboard with pictures.")] = True,
-) -> None:
-    """Score a folder of images that is there already."""
-    from fhpt_bench import api, show
-
-    record = api.score(
-        folder,
-        name=name,
-        protocol=protocol,
-        data=data,
-        split=split,
-        out=out,
-        limit=limit,
-        device=device,
-        batch_size=batch_size,
-        workers=workers,
-        seed=seed,
-    )
-    _finish(record, api.run_folder(record, out), protocol, as_json, html, show)
-
-
-def _finish(record: Any, folder: Path, protocol: str, as_json: bool, html: bool, show: Any) -> None:
-    page = show.write_html(record, folder, protocol) if html else None
-    if as_json:
-        print_json(record.model_dump(mode="json"))
-        return
-    show.print_leaderboard(record)
-    if len(show.beside(record)) > 1:
-        say("other rows: as shipped with fhpt-bench; measure one yourself with fhpt-bench run --model NAME")
-    say(f"record: {folder / 'record.json'}")
-    if page is not None:
-        say(f"leaderboard: {page.resolve().as_uri()}")
+app.command(
+    epilog="Examples: fhpt-bench score results/mine | fhpt-bench score theirs.zip --layout patn --json | "
+    "fhpt-bench score results/mine --protocol all | fhpt-bench score --pairs pairs.csv"
+)(score)
 
 
 @app.command(epilog="Example: fhpt-bench generate --model copy-source --out images/copy")

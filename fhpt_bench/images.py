@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,14 @@ from fhpt_bench.types import Image
 
 _PNG_END = b"IEND\xaeB\x60\x82"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+_UNREADABLE = (
+    UnidentifiedImageError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    PILImage.DecompressionBombError,
+    PILImage.DecompressionBombWarning,  # where warnings are errors
+)
 
 
 def read(path: Path, size: tuple[int, int] | None = None) -> tuple[Image, str]:
@@ -37,14 +46,43 @@ def decode(content: bytes, *, where: object, size: tuple[int, int] | None = None
     try:
         with PILImage.open(io.BytesIO(content)) as file:
             _refuse(file, where, size)  # before the pixels are decoded: a huge image costs nothing
-            if (
-                file.format == "PNG" and _PNG_END not in content
-            ):  # Pillow shows a file cut short in its last bytes without a word
-                raise OSError("the end of the file is missing")
+            _whole(file, content)
             file.load()
             return np.asarray(file)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, PILImage.DecompressionBombError) as error:
-        raise BenchError(f"not a readable image ({error})", where=where, fix="write the file again, whole") from None
+    except _UNREADABLE as error:
+        raise _unreadable(error, where) from None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its image before any pixel is decoded."""
+
+    size: tuple[int, int]
+    """height, width."""
+    lossless: bool
+    """Not JPEG nor lossy WebP: the pixels are those that the model made, as far as a file can say."""
+
+
+def header(content: bytes, *, where: object) -> Header:
+    """As ``decode``, without decoding pixels: a PNG cut short is seen, damage further inside is not."""
+    try:
+        with PILImage.open(io.BytesIO(content)) as file:
+            _refuse(file, where, None)
+            _whole(file, content)
+            lossy = file.format == "JPEG" or (file.format == "WEBP" and b"VP8L" not in content[:64])
+            return Header((file.height, file.width), not lossy)
+    except _UNREADABLE as error:
+        raise _unreadable(error, where) from None
+
+
+def _whole(file: PILImage.Image, content: bytes) -> None:
+    if file.format == "PNG" and _PNG_END not in content:
+        # Pillow shows a file cut short in its last bytes without a word
+        raise OSError("the end of the file is missing")
+
+
+def _unreadable(error: Exception, where: object) -> BenchError:
+    return BenchError(f"not a readable image ({error})", where=where, fix="write the file again, whole")
 
 
 def _refuse(file: PILImage.Image, where: object, size: tuple[int, int] | None) -> None:
@@ -79,40 +117,3 @@ def write_png(path: Path, image: Image) -> None:
 def pixels_sha256(image: Image) -> str:
     """Content hash of decoded pixels: the cache key of a true image's features."""
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
-
-
-def match(folder: Path, ids: list[str], known: set[str]) -> dict[str, Path]:
-    """Pair id -> image file ``<pair id>.<png|jpg|jpeg|webp|bmp>`` directly in ``folder``.
-
-    Every id needs exactly one file. A missing or duplicate one, or an image named after no pair of the data set
-    (``known``), is a
-    BenchError that lists and counts them: nothing is skipped, and nothing is paired by sorted order.
-    """
-    if not folder.is_dir():
-        raise BenchError("no such folder", where=folder, fix="name the folder that holds the generated images")
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
-            files.setdefault(path.stem, []).append(path)
-    if not files:
-        raise BenchError(
-            "the folder holds no image", where=folder, fix=f"put one image a pair there, named like {ids[0]}.png"
-        )
-    problems = {
-        "missing": [i for i in ids if i not in files],
-        "duplicate": [i for i in ids if len(files.get(i, ())) > 1],
-        "unmatched": [name for name in files if name not in known],
-    }
-    if any(problems.values()):
-        lines = [
-            f"{len(names)} {kind}: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
-            for kind, names in problems.items()
-            if names
-        ]
-        matched = len(ids) - len(problems["missing"])
-        raise BenchError(
-            f"{matched} of {len(ids)} pairs have an image; " + "; ".join(lines),
-            where=folder,
-            fix="name each image <pair id>.png (fhpt-bench data pairs lists the ids), one a pair, nothing else",
-        )
-    return {i: files[i][0] for i in ids}

@@ -14,12 +14,11 @@ import numpy as np
 from fhpt_bench import datasets
 from fhpt_bench import protocol as protocols
 from fhpt_bench.errors import BenchError
+from fhpt_bench.folders.matching import Found, find
 from fhpt_bench.harness.folder import RunFolder
 from fhpt_bench.harness.generate import ask
 from fhpt_bench.harness.measure import metric_slug
 from fhpt_bench.harness.models import find_model
-from fhpt_bench.images import SUFFIXES
-from fhpt_bench.images import read as read_image
 from fhpt_bench.leaderboard import Gallery, GalleryPair
 from fhpt_bench.record import Record, read_record
 from fhpt_bench.types import Dataset, Image, Pair
@@ -53,22 +52,26 @@ def _record_of(path: Path) -> Record | None:
 
 
 def _from_folder(record: Record, data: Dataset, folder: Path) -> Gallery | None:
-    images = RunFolder(folder).images
+    indices = range(len(data) if record.data.limit is None else record.data.limit)
+    images, layout = RunFolder(folder).images, "ours"
     if not images.is_dir():  # a folder of images that `score` measured where they lie
-        said = json.loads((folder / "run.json").read_bytes()).get("images")
-        if not said or not Path(said).is_dir():
+        said = json.loads((folder / "run.json").read_bytes())
+        if not said.get("images"):
             return None
-        images = Path(said)
-    files = {path.stem: path for path in sorted(images.iterdir()) if path.suffix.lower() in SUFFIXES}
-    pairs = [data[i] for i in range(record.data.pairs)]
-    if any(pair.id not in files for pair in pairs):
+        images, layout = Path(said["images"]), said.get("layout", "ours")
+    try:
+        found = find(images, data, indices, layout=layout, allow_missing=True)
+    except BenchError:
+        return None
+    pairs = [pair for i in indices if (pair := data[i]).id in found.entries]
+    if len(pairs) != record.data.pairs:
         return None
     scores = _pair_scores(record, folder, len(pairs))
     return Gallery(
         [
             GalleryPair(
                 pair,
-                partial(_read, files[pair.id], data.size),
+                partial(_read, found, pair.id),
                 {name: float(values[row]) for name, values in scores.items()},
             )
             for row, pair in enumerate(pairs)
@@ -76,8 +79,8 @@ def _from_folder(record: Record, data: Dataset, folder: Path) -> Gallery | None:
     )
 
 
-def _read(path: Path, size: tuple[int, int]) -> Image:
-    return read_image(path, size)[0]
+def _read(found: Found, pair_id: str) -> Image:
+    return found.read(pair_id)[0]
 
 
 def _pair_scores(record: Record, folder: Path, pairs: int) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,6 +68,13 @@ class EvalProtocol(BaseModel):
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
     sha256: str
 
+    def at(self, size: tuple[int, int]) -> EvalProtocol:
+        """The same measures of images of another size: another protocol, ``name@HxW``, whose numbers do not compare."""
+        if size == self.size:
+            return self
+        sha256 = hashlib.sha256(f"{self.sha256} {size[0]}x{size[1]}".encode()).hexdigest()
+        return self.model_copy(update={"name": f"{self.name}@{size[0]}x{size[1]}", "size": size, "sha256": sha256})
+
     def build(self) -> list[Metric]:
         """The metrics, in file order; BenchError for an unknown metric or setting."""
         return [build_metric(spec, where=self.name) for spec in self.metrics]
@@ -90,9 +98,20 @@ def names() -> list[str]:
     return sorted(path.stem for path in shipped("protocols").glob("*.toml"))
 
 
+def for_size(size: tuple[int, int]) -> str:
+    """Name of the protocol for images of unknown origin: ``clean-v1`` (``catwalk-v1`` where there is none), at their
+    size."""
+    general = "clean-v1" if "clean-v1" in names() else "catwalk-v1"
+    return load(general).at(size).name
+
+
 def load(name: str | Path) -> EvalProtocol:
-    """The protocol called ``name``, or in the file ``name``; BenchError that suggests near names where there is
-    none."""
+    """The protocol called ``name``, or in the file ``name``; ``name@HxW``: the same for images of that size.
+
+    BenchError that suggests near names where there is none.
+    """
+    if at := re.fullmatch(r"(.+)@(\d{1,5})x(\d{1,5})", str(name)):
+        return load(at[1]).at((int(at[2]), int(at[3])))
     path = Path(name) if str(name).endswith(".toml") else shipped("protocols") / f"{name}.toml"
     if not path.is_file():
         near = difflib.get_close_matches(str(name), names(), n=3, cutoff=0.5)

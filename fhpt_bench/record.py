@@ -51,6 +51,8 @@ class DataRef(_Frozen):
     limit: int | None = None
     """``--limit``: only the first so many pairs; such rows are never ranked."""
     synthetic: bool = False
+    missing: int = 0
+    """Pairs left out because nobody made their image (``--allow-missing``); such rows are never ranked."""
 
 
 class Provenance(_Frozen):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from fhpt_bench import BenchError, images, paths
+from fhpt_bench import images, paths
 
 
 def test_png_round_trip_is_lossless_and_deterministic(tmp_path):
@@ -35,13 +35,3 @@ def test_a_failed_write_leaves_the_old_file_and_no_scraps(tmp_path):
         print("half of it", file=file)
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
-
-
-def test_matching_is_by_name_never_by_order(tmp_path):
-    for name in ("b", "a", "c"):
-        images.write_png(tmp_path / f"{name}.png", np.full((2, 2, 3), ord(name), np.uint8))
-    (tmp_path / "notes.txt").write_text("not an image")
-    found = images.match(tmp_path, ["c", "a"], known={"a", "b", "c"})
-    assert [p.stem for p in found.values()] == ["c", "a"]
-    with pytest.raises(BenchError, match="1 unmatched: b"):
-        images.match(tmp_path, ["c", "a"], known={"a", "c"})

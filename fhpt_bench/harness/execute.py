@@ -17,35 +17,22 @@ from fhpt_bench.harness import models
 from fhpt_bench.harness.features import Networks
 from fhpt_bench.harness.folder import RunFolder
 from fhpt_bench.harness.generate import generate
-from fhpt_bench.harness.job import Job, data_ref, known_ids, protocol_ref
+from fhpt_bench.harness.job import Job, data_ref, protocol_ref
 from fhpt_bench.harness.measure import Reader, measure
 from fhpt_bench.harness.reference import training_rows, validation_rows
 from fhpt_bench.harness.summarise import context, curves, summarise
-from fhpt_bench.images import match, pixels_sha256
 from fhpt_bench.images import read as read_image
 from fhpt_bench.record import Provenance, Record, write_record
-from fhpt_bench.types import Image
+from fhpt_bench.types import Context, Rows
 
 PACKAGES = ("fhpt-bench", "torch", "torchvision", "numpy", "scipy", "scikit-image", "lpips", "pillow", "pandas")
 
 
-def execute(job: Job, model: models.Model, where: Path, arrays: Mapping[str, Image] | None = None) -> Record:
+def execute(job: Job, model: models.Model, where: Path, given: Reader | None = None) -> Record:
+    """given: reads the generated images where they are there already; else ``model`` makes them."""
     folder = RunFolder(where)
     seconds: dict[str, float] = {}
-    owner: dict[str, object] = {
-        "model": model.card.name,
-        "model_key": model.card.key,
-        "protocol": job.protocol.sha256,
-        "data": job.data.sha256,
-        "split": job.data.split,
-        "limit": job.limit,
-        "seed": job.seed,
-    }
-    ids = [job.data[i].id for i in job.indices]
-    if model.folder is not None:  # before anything is written
-        owner["images"] = str(model.folder.resolve())
-        files = match(model.folder, ids, known=known_ids(job, ids))
-    with folder.owned(owner), disk_errors():
+    with folder.owned(owner_of(job, model, job.protocol.sha256)), disk_errors():
         folder.record.unlink(missing_ok=True)  # from here on an old record would not be what the folder holds
         start = monotonic()
         if model.generator is not None:
@@ -60,12 +47,11 @@ def execute(job: Job, model: models.Model, where: Path, arrays: Mapping[str, Ima
                 workers=job.workers,
                 show=job.show,
             )
-            files = {pair_id: folder.images / f"{pair_id}.png" for pair_id in ids}
         seconds["generate"], start = monotonic() - start, monotonic()
         with closing(Networks(job.metrics, job.device, job.data.name)) as networks:
             able = [metric for metric in job.metrics if not networks.why_not(metric)]
             seconds["networks"], start = monotonic() - start, monotonic()
-            read = _reader(arrays, {} if arrays is not None else files, job.data.size)
+            read = given or _reader(folder.images, job.data.size)
             rows, images = measure(
                 job.data,
                 job.indices,
@@ -85,27 +71,57 @@ def execute(job: Job, model: models.Model, where: Path, arrays: Mapping[str, Ima
                 training_rows(job.data, networks, job.show),
                 validation_rows(job.data, networks, job.show),
             )
-            scores = summarise(job.metrics, rows, networks, about)
-            drawn = curves(job.metrics, rows, networks, about)
-            seconds["summarise"] = monotonic() - start
-        record = Record(
-            model=model.card,
-            protocol=protocol_ref(job.protocol),
-            data=data_ref(job),
-            seed=job.seed,
-            people=tuple(sorted(set(about.people))),
-            scores=tuple(scores),
-            curves=tuple(drawn),
-            provenance=_provenance(job, seconds, networks, images, _command(job, model)),
-        )
+            record = record_of(job, model, rows, networks, about, images, seconds, start)
         write_record(record, folder.record)
     return record
 
 
-def _reader(arrays: Mapping[str, Image] | None, files: Mapping[str, Path], size: tuple[int, int]) -> Reader:
-    if arrays is not None:
-        return lambda pair_id: (arrays[pair_id], pixels_sha256(arrays[pair_id]))
-    return lambda pair_id: read_image(files[pair_id], size)
+def record_of(
+    job: Job,
+    model: models.Model,
+    rows: Mapping[str, Rows],
+    networks: Networks,
+    about: Context,
+    images: str,
+    seconds: Mapping[str, float],
+    start: float,
+) -> Record:
+    """The record of rows that are there. images: hash over all of them; start: when summarising began."""
+    scores = summarise(job.metrics, rows, networks, about)
+    drawn = curves(job.metrics, rows, networks, about)
+    took = {**seconds, "summarise": monotonic() - start}
+    return Record(
+        model=model.card,
+        protocol=protocol_ref(job.protocol),
+        data=data_ref(job),
+        seed=job.seed,
+        people=tuple(sorted(set(about.people))),
+        scores=tuple(scores),
+        curves=tuple(drawn),
+        provenance=_provenance(job, took, networks, images, _command(job, model)),
+    )
+
+
+def owner_of(job: Job, model: models.Model, protocol: str) -> dict[str, object]:
+    """What a run folder belongs to; protocol: its hash."""
+    owner: dict[str, object] = {
+        "model": model.card.name,
+        "model_key": model.card.key,
+        "protocol": protocol,
+        "data": job.data.sha256,
+        "split": job.data.split,
+        "limit": job.limit,
+        "seed": job.seed,
+    }
+    if model.folder is not None:
+        owner["images"] = str(model.folder.resolve())
+        if model.layout not in ("", "ours"):
+            owner["layout"] = model.layout
+    return owner
+
+
+def _reader(folder: Path, size: tuple[int, int]) -> Reader:
+    return lambda pair_id: read_image(folder / f"{pair_id}.png", size)
 
 
 def _command(job: Job, model: models.Model) -> str:
@@ -113,14 +129,18 @@ def _command(job: Job, model: models.Model) -> str:
     if model.generator is None and model.folder is None:
         return ""
     named = model.card.name if model.card.name in registry.names("generators") else model.card.source
-    what = f"score {model.folder.name}" if model.folder else f"run --model {named}"
-    options = [
-        f"--protocol {job.protocol.name}",
-        f"--data {job.data.name}",
-        f"--split {job.data.split}",
-        f"--seed {job.seed}",
-    ]
-    return " ".join(["fhpt-bench", what, *options, *([f"--limit {job.limit}"] if job.limit is not None else [])])
+    data = [f"--data {job.data.name}", f"--split {job.data.split}"]
+    if model.folder is None:
+        what = f"run --model {named}"
+    elif model.layout == "pairs.csv":
+        what, data = f"score --pairs {model.folder.name}", []
+    else:
+        what = f"score {model.folder.name}"
+        data += [f"--layout {model.layout}"] if model.layout not in ("", "ours") else []
+    options = [f"--protocol {job.protocol.name}", *data, f"--seed {job.seed}"]
+    options += [f"--limit {job.limit}"] if job.limit is not None else []
+    options += ["--allow-missing"] if job.missing else []
+    return " ".join(["fhpt-bench", what, *options])
 
 
 def _provenance(job: Job, seconds: Mapping[str, float], networks: Networks, images: str, command: str) -> Provenance:

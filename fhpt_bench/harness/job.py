@@ -29,6 +29,8 @@ class Job:
     batch_size: int
     workers: int
     show: bool | None
+    missing: int = 0
+    """Pairs of a folder without an image, left out of ``indices``."""
 
 
 def resolve(
@@ -131,4 +133,5 @@ def data_ref(job: Job) -> DataRef:
         pairs=len(job.indices),
         limit=job.limit,
         synthetic=data.synthetic,
+        missing=job.missing,
     )

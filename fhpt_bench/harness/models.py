@@ -20,11 +20,13 @@ from fhpt_bench.types import Dataset
 
 @dataclass(frozen=True)
 class Model:
-    """A resolved ``--model``: either a generator or a folder of images that somebody else made."""
+    """A resolved ``--model``: either a generator or a folder (or zip) of images that somebody else made."""
 
     card: ModelCard
     generator: Any = None
     folder: Path | None = None
+    layout: str = ""
+    """How the folder's files are named (``folders.layouts``), once that is known; ``pairs.csv`` for such a file."""
 
 
 def find_model(name: str, *, data: Dataset, device: str) -> Model:
@@ -32,8 +34,11 @@ def find_model(name: str, *, data: Dataset, device: str) -> Model:
     ``file.py:Class``."""
     if not name.strip():
         raise BenchError("the model's name is empty", fix="fhpt-bench list generators")
-    if Path(name).is_dir() and (name not in registry.names("generators")):
-        return _folder(Path(name))
+    path = Path(name)
+    if (path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file())) and (
+        name not in registry.names("generators")
+    ):
+        return Model(card=folder_card(path), folder=path)
     if _looks_like_path(name) and not Path(name).exists():
         raise BenchError(
             "no such folder", where=name, fix="check the path, or name a baseline (fhpt-bench list generators)"
@@ -68,12 +73,12 @@ def _build(make: Any, name: str, **offered: Any) -> Any:
         ) from error
 
 
-def _folder(folder: Path) -> Model:
+def folder_card(folder: Path) -> ModelCard:
+    """Who made the images of a folder, a zip or a pairs.csv: all that its name says."""
     resolved = folder.resolve()
-    card = ModelCard(
-        name=resolved.name, source=f"folder {resolved.name}", key=hashlib.sha256(str(resolved).encode()).hexdigest()
-    )
-    return Model(card=card, folder=folder)
+    kind, name = ("folder", resolved.name) if folder.is_dir() else ("file", resolved.stem)
+    key = hashlib.sha256(str(resolved).encode()).hexdigest()
+    return ModelCard(name=name, source=f"{kind} {resolved.name}", key=key)
 
 
 def _card(name: str, make: Any, generator: Any) -> ModelCard:

@@ -67,7 +67,7 @@ def legend(found: Sequence[Part]) -> str:
     leads = dict.fromkeys(part.board.columns[part.board.lead].name for part in found)
     return (
         "Bold: best of the ranked rows. \u2248: tied with the best (the 95 % interval of the paired difference over "
-        "people holds 0). Rows marked reference, oracle or first N are never ranked. "
+        "people holds 0). Rows marked reference, oracle, first N or N missing are never ranked. "
         f"Rows stand in one order in all tables, and are numbered, by {' or '.join(leads)}."
     )
 

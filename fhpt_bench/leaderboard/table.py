@@ -33,7 +33,7 @@ class Standing:
 
 def ranked(record: Record) -> bool:
     """Models that were measured on all pairs; references and oracles are shown and never ranked."""
-    return record.model.kind == "model" and record.data.limit is None
+    return record.model.kind == "model" and record.data.limit is None and not record.data.missing
 
 
 def groups(records: Sequence[Record]) -> list[list[int]]:

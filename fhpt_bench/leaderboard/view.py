@@ -82,10 +82,12 @@ class Row:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What a reader must know before comparing: reference, oracle, limited, published."""
+        """What a reader must know before comparing: reference, oracle, limited, incomplete, published."""
         found: list[str] = [] if self.record.model.kind == "model" else [self.record.model.kind]
         if self.record.data.limit is not None:
             found.append(f"first {self.record.data.limit}")
+        if self.record.data.missing:
+            found.append(f"{self.record.data.missing} missing")
         if not self.record.people:
             found.append("published")
         return tuple(found)

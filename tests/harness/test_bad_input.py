@@ -71,7 +71,7 @@ def test_missing_image(folder, protocol):
 
 def test_duplicate_and_unmatched_names(folder, protocol):
     path = sorted(folder.iterdir())[3]
-    path.with_suffix(".jpg").write_bytes(path.read_bytes())
+    PILImage.new("RGB", (48, 64)).save(path.with_suffix(".jpg"))
     write_png(folder / "stranger.png", np.zeros((64, 48, 3), np.uint8))
     refused(folder, protocol, "1 duplicate", path.stem, "1 unmatched", "stranger")
 
