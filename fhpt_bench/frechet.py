@@ -45,6 +45,37 @@ def gaussian(samples: Samples) -> Gaussian:
     return Gaussian(mean, scatter / (len(samples) - 1))
 
 
+class Moments:
+    """The Gaussian of samples that come in parts and are not kept: memory and disk grow with d^2, not with n.
+
+    Each part's own scatter is exact; joining two adds that of their means (Chan, Golub and LeVeque, Algorithms for
+    Computing the Sample Variance, The American Statistician 37, 1983, Eq. 2.1). All in float64.
+    """
+
+    def __init__(self, count: int = 0, mean: Floats | None = None, scatter: Floats | None = None) -> None:
+        self.count, self.mean, self.scatter = count, mean, scatter
+
+    def add(self, samples: Samples) -> None:
+        """n x d more, n at least 1."""
+        part, own_mean = _centred(samples)
+        own_scatter: Floats = part.T @ part
+        if self.mean is None or self.scatter is None:
+            self.count, self.mean, self.scatter = len(part), own_mean, own_scatter
+            return
+        total = self.count + len(part)
+        apart = own_mean - self.mean
+        self.scatter += own_scatter
+        self.scatter += (self.count * len(part) / total) * np.outer(apart, apart)
+        self.mean = self.mean + apart * (len(part) / total)
+        self.count = total
+
+    def gaussian(self) -> Gaussian:
+        """Two samples or more."""
+        if self.mean is None or self.scatter is None or self.count < 2:
+            raise ValueError(f"{self.count} samples have no covariance")
+        return Gaussian(self.mean, self.scatter / (self.count - 1))
+
+
 def distance(a: Samples, b: Samples) -> float:
     """Frechet distance of the Gaussians fitted to two sets of samples, n x d and m x d; NaN where n or m is below 2."""
     if min(len(a), len(b)) < 2:

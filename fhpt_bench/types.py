@@ -208,6 +208,9 @@ class Context:
     target_face: Sequence[bool] = ()
     reference: Callable[[str], Rows] | None = None
     """``reference(feature)`` -> rows of that feature over the training photos, for protocols that name them."""
+    moments: Callable[[str, int], tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None
+    """``moments(feature, batch)`` -> mean (D) and covariance (D x D) of that feature over the training photos; over
+    those in full batches only where ``batch`` is not 0."""
     validation: Callable[[str], PhotoRows] | None = None
     """``validation(feature)`` -> that feature over the validation photos: people apart from train and test."""
 

@@ -55,7 +55,8 @@ class Name:
     """The data set that is measured, where that is known."""
 
     _STEP: ClassVar[re.Pattern[str]] = re.compile(
-        r"crop(?P<crop>\d+:\d+)|(?P<filter>bicubic|bilinear|nearest)(?P<resize>\d+x\d+)|pad(?P<pad>\d+x\d+)|jpeg(?P<jpeg>\d+)|blur(?P<blur>\d+)"
+        r"stored(?P<stored>\d+)|crop(?P<crop>\d+:\d+)|(?P<filter>bicubic|bilinear|nearest|linear)(?P<resize>\d+x\d+)"
+        r"|pad(?P<pad>\d+x\d+)|jpeg(?P<jpeg>\d+)|blur(?P<blur>\d+)"
     )
 
     @classmethod

@@ -28,7 +28,7 @@ class _Inception:
 
     network = "inception-fid"
     small = True
-    settings: ClassVar[tuple[str, ...]] = ("torchmetrics", "torch-fidelity", "pytorch-fid", "clean", "legacy")
+    settings: ClassVar[tuple[str, ...]] = ("torchmetrics", "torch-fidelity", "tfgan", "pytorch-fid", "clean", "legacy")
 
     @classmethod
     def networks(cls, name: Name) -> tuple[str, ...]:
@@ -65,6 +65,7 @@ class Pool3(_Inception):
     Settings, by the tool whose numbers they reproduce (the same weights, fed differently: 13.468 to 13.191 on one set):
     ``torchmetrics`` (default): bilinear to 299x299 in float, antialiased; (x - 128) / 128.
     ``torch-fidelity``: TensorFlow 1's bilinear, corners at the origin; (x - 128) / 128.
+    ``tfgan``: the same bilinear; x / 127.5 - 1, as the images that tf.contrib.gan's ``run_inception`` asks for.
     ``pytorch-fid``: bilinear without antialiasing of x / 255; 2 x - 1.
     ``clean``: Pillow's bicubic in float (Parmar et al., On Aliased Resizing, CVPR 2022); (x - 128) / 128.
     ``legacy``: another network, torchvision's, whose input the early 2019 script mis-normalised; the field's old FID.
@@ -115,10 +116,18 @@ def _as_legacy(images: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
 
 
 def _as_torch_fidelity(images: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    return (_tensorflow_bilinear(images, device) - 128) / 128
+
+
+def _as_tfgan(images: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    return _tensorflow_bilinear(images, device) / 127.5 - 1
+
+
+def _tensorflow_bilinear(images: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
     x = _pixels(images, device)
     for axis in (2, 3):
         x = _tensorflow_resize(x, axis)
-    return (x - 128) / 128
+    return x
 
 
 def _tensorflow_resize(x: torch.Tensor, axis: int) -> torch.Tensor:
@@ -144,6 +153,7 @@ def _as_clean_fid(images: NDArray[np.uint8], device: torch.device) -> torch.Tens
 FEEDS: Mapping[str, Callable[[NDArray[np.uint8], torch.device], torch.Tensor]] = {
     "torchmetrics": _as_torchmetrics,
     "torch-fidelity": _as_torch_fidelity,
+    "tfgan": _as_tfgan,
     "pytorch-fid": _as_pytorch_fid,
     "clean": _as_clean_fid,
     "legacy": _as_legacy,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.features import Networks
 from fhpt_bench.types import Context, Curve, Dataset, Metric, Pair, Photo, PhotoRows, Rows, Score
@@ -16,6 +19,7 @@ def context(
     seed: int,
     reference: Callable[[str], Rows] | None = None,
     validation: Callable[[str], PhotoRows] | None = None,
+    moments: Callable[[str, int], tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None,
 ) -> Context:
     """What the metrics' summaries may know of the pairs beside their rows."""
     pairs: list[Pair] = [data[i] for i in indices]
@@ -31,6 +35,7 @@ def context(
         target_face=[_shows_face(p.target) for p in pairs],
         reference=reference,
         validation=validation,
+        moments=moments,
     )
 
 

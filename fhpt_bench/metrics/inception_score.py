@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from fhpt_bench import features
 from fhpt_bench.errors import BenchError
 from fhpt_bench.intervals import Better, jackknife_score
 from fhpt_bench.metrics.fid import stack
+from fhpt_bench.metrics.prepare import Prepare
 from fhpt_bench.types import Batch, Context, Need, Rows, Score
 
 CLASSES = 1008
@@ -34,6 +35,11 @@ class InceptionScore:
     splits: int = 10
     extractor: str = "torch-fidelity"
     """Whose numbers: see ``features.inception.Logits``."""
+    shuffle: bool = True
+    """False: images are split as they stand in order of their ids, as the scripts of PATN and Intr-Flow split them
+    unshuffled: parts then hold few people each, which lowers the score."""
+    prepare: Prepare | Mapping[str, Any] | None = None
+    """What is done to the generated images first."""
 
     columns: ClassVar[int] = CLASSES
     better: ClassVar[Literal["higher"]] = "higher"
@@ -41,10 +47,14 @@ class InceptionScore:
     def __post_init__(self) -> None:
         if type(self.splits) is not int or self.splits < 1:
             raise BenchError(f"splits = {self.splits!r}", fix="a whole number from 1")
+        if not isinstance(self.shuffle, bool):
+            raise BenchError(f"shuffle = {self.shuffle!r}", where=self.name, fix="true or false")
+        object.__setattr__(self, "prepare", Prepare.of(self.prepare))
 
     @property
     def needs(self) -> Sequence[Need]:
-        return (Need(features.feature_name("inception.logits", self.extractor), ("generated",)),)
+        name = features.feature_name("inception.logits", self.extractor, prepare=Prepare.of(self.prepare))
+        return (Need(name, ("generated",)),)
 
     def measure(self, batch: Batch) -> Rows:
         """N x 1008 float32: the logits of the generated images."""
@@ -52,16 +62,20 @@ class InceptionScore:
 
     def summarise(self, rows: Rows, context: Context) -> list[Score]:
         """The mean over splits with a delete-one-person interval, and the standard deviation over splits."""
-        return summary(self.name, log_softmax(np.asarray(rows, np.float64), axis=1), self.splits, context, self.better)
+        log_p = log_softmax(np.asarray(rows, np.float64), axis=1)
+        return summary(self.name, log_p, self.splits, context, self.better, shuffle=self.shuffle)
 
 
-def summary(name: str, log_p: Floats, splits: int, context: Context, better: Better) -> list[Score]:
+def summary(
+    name: str, log_p: Floats, splits: int, context: Context, better: Better, *, shuffle: bool = True
+) -> list[Score]:
     """``name``, the mean over ``splits`` parts with its interval, and ``name/std``, the deviation over the parts.
 
     log_p: pairs x classes, natural logarithms of probabilities. The order is drawn as the class says.
     """
     order = np.argsort(np.asarray(context.pair_ids), kind="stable")
-    order = order[np.random.default_rng(context.seed).permutation(len(order))]
+    if shuffle:
+        order = order[np.random.default_rng(context.seed).permutation(len(order))]
 
     def over_splits(keep: NDArray[np.intp]) -> Floats:
         return split_scores(log_p[order[np.isin(order, keep)]], splits)

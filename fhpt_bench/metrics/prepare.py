@@ -1,4 +1,4 @@
-"""What a protocol does to images before it measures them: crop, resize, pad, blur, save as JPEG."""
+"""What a protocol does to images before it measures them: save as JPEG, crop, resize, pad, blur."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import ImageFilter
 
 from fhpt_bench.errors import BenchError
 
-Filter = Literal["bicubic", "bilinear", "nearest"]
+Filter = Literal["bicubic", "bilinear", "nearest", "linear"]
 WHITE = 255
 _Values = TypeVar("_Values", np.uint8, np.bool_)
 
@@ -25,14 +25,17 @@ class Prepare:
     }``.
 
     Both the generated and the true image go through it, and so do region masks (resized by the nearest pixel; what is
-    padded belongs to no region). The released scripts of PATN and ADGAN, for one, are crop = [40, 216], pad = [256,
-    256], jpeg = 75.
+    padded belongs to no region). The released scripts of PATN and ADGAN, for one, are stored = 75, pad = [256, 256] on
+    images of 256x176.
     """
 
+    stored: int | None = None
+    """Quality 1..100 of the JPEG (4:2:0) in which an image rests before anybody measures it: first of all steps."""
     crop: tuple[int, int] | None = None
     """Columns kept: first, and first not kept."""
     resize: tuple[int, int] | None = None
-    """height, width; Pillow's filters, which widen when they shrink an image (antialiasing), as clean-fid argues."""
+    """height, width; Pillow's filters, which widen when they shrink an image (antialiasing), as clean-fid argues.
+    ``linear`` is OpenCV's bilinear of a float image: not antialiased, and not rounded, so only networks read it."""
     filter: Filter = "bicubic"
     pad: tuple[int, int] | None = None
     """height, width; white on all sides, the image in the middle (the odd pixel goes below or to the right)."""
@@ -53,8 +56,14 @@ class Prepare:
             raise BenchError(f"filter = {self.filter!r}", fix=f"one of {', '.join(get_args(Filter))}")
         if self.blur is not None and not (type(self.blur) is int and 1 <= self.blur <= 99):
             raise BenchError(f"blur = {self.blur!r}", fix="sigma in whole pixels from 1 to 99")
-        if self.jpeg is not None and not (type(self.jpeg) is int and 1 <= self.jpeg <= 100):
-            raise BenchError(f"jpeg = {self.jpeg!r}", fix="a quality from 1 to 100")
+        for name in ("stored", "jpeg"):
+            value = getattr(self, name)
+            if value is not None and not (type(value) is int and 1 <= value <= 100):
+                raise BenchError(f"{name} = {value!r}", fix="a quality from 1 to 100")
+        if self.unrounded and (self.pad or self.blur or self.jpeg):
+            raise BenchError(
+                'pad, blur and jpeg cannot follow filter = "linear"', fix="another filter, or no such step"
+            )
 
     @classmethod
     def of(cls, value: Prepare | Mapping[str, Any] | None) -> Prepare:
@@ -70,6 +79,7 @@ class Prepare:
     def label(self) -> str:
         """Short text for a score's name, such as ``crop40:216,pad256x256,jpeg75``; empty if nothing is done."""
         steps = [
+            f"stored{self.stored}" if self.stored else "",
             f"crop{self.crop[0]}:{self.crop[1]}" if self.crop else "",
             f"{self.filter}{self.resize[0]}x{self.resize[1]}" if self.resize else "",
             f"pad{self.pad[0]}x{self.pad[1]}" if self.pad else "",
@@ -78,15 +88,23 @@ class Prepare:
         ]
         return ",".join(step for step in steps if step)
 
+    @property
+    def unrounded(self) -> bool:
+        """Prepared images are float32 of 0..255 and fractions."""
+        return self.resize is not None and self.filter == "linear"
+
     def images(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """N x H x W x 3 -> N x H' x W' x 3 uint8; BenchError where they are smaller than the crop or larger than the
-        pad."""
+        """N x H x W x 3 -> N x H' x W' x 3 uint8 (float32 where ``unrounded``); BenchError where they are smaller than
+        the crop or larger than the pad."""
+        images = _each(images, lambda image: _jpeg(image, self.stored)) if self.stored else images
         images = self._crop(images)
         if self.resize and images.shape[1:3] != self.resize:
+            if self.unrounded:  # what reads it turns to float anyhow
+                return linear(images, self.resize)  # type: ignore[return-value]
             images = _each(images, lambda image: self._resize(image, self.filter))
         images = self._pad(images, np.uint8(WHITE))
         images = _each(images, self._blur) if self.blur else images
-        return _each(images, self._jpeg) if self.jpeg else images
+        return _each(images, lambda image: _jpeg(image, self.jpeg)) if self.jpeg else images
 
     def masks(self, masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """N x H x W -> N x H' x W' bool: where the pixels of a region have gone."""
@@ -124,11 +142,38 @@ class Prepare:
         assert self.blur is not None
         return np.asarray(PILImage.fromarray(image).filter(ImageFilter.GaussianBlur(self.blur)))
 
-    def _jpeg(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        assert self.jpeg is not None
-        file = io.BytesIO()
-        PILImage.fromarray(image).save(file, format="JPEG", quality=self.jpeg)
-        return np.asarray(PILImage.open(file))
+
+def check_rounded(name: str, prepare: Prepare) -> Prepare:
+    """``prepare`` itself; BenchError where it gives no whole grey levels, which pixel metrics compare."""
+    if prepare.unrounded:
+        raise BenchError(
+            f'{name}: filter = "linear"', fix="a filter of Pillow's: only networks read what is not rounded"
+        )
+    return prepare
+
+
+def linear(images: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
+    """N x H x W x 3 -> N x h x w x 3 float32: each pixel from the four nearest, by their distances to its centre.
+
+    The numbers of OpenCV's ``resize`` (INTER_LINEAR) of a float image and of torch's ``interpolate`` without
+    antialiasing: where an image shrinks, pixels between are skipped.
+    """
+    found = images.astype(np.float32)
+    for axis, length in ((1, size[0]), (2, size[1])):
+        have = images.shape[axis]
+        at = np.clip((np.arange(length) + 0.5) * (have / length) - 0.5, 0, have - 1)
+        low = np.floor(at).astype(np.intp)
+        share = (at - low).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(4)])
+        below, above = (np.take(found, i, axis) for i in (low, np.minimum(low + 1, have - 1)))
+        found = below + (above - below) * share
+    return found
+
+
+def _jpeg(image: NDArray[np.uint8], quality: int | None) -> NDArray[np.uint8]:
+    assert quality is not None
+    file = io.BytesIO()
+    PILImage.fromarray(image).save(file, format="JPEG", quality=quality)
+    return np.asarray(PILImage.open(file))
 
 
 def _each(images: NDArray[np.uint8], change: Any) -> NDArray[np.uint8]:

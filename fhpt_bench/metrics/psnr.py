@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.metrics.prepare import Prepare
+from fhpt_bench.metrics.prepare import Prepare, check_rounded
 from fhpt_bench.metrics.regions import region_means, region_names, region_scores
 from fhpt_bench.types import Batch, Context, Need, Rows, Score
 
@@ -39,7 +39,7 @@ class PSNR:
     better: ClassVar[Literal["higher"]] = "higher"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "prepare", Prepare.of(self.prepare))
+        object.__setattr__(self, "prepare", check_rounded(self.name, Prepare.of(self.prepare)))
         object.__setattr__(self, "regions", region_names(self.regions))
 
     @property

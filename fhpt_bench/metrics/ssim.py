@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fhpt_bench.errors import BenchError
-from fhpt_bench.metrics.prepare import Prepare
-from fhpt_bench.metrics.regions import MIN_PIXELS, region_means, region_names, region_scores
+from fhpt_bench.metrics.pose_mask import check_source, least_pixels, masks_of, why_none
+from fhpt_bench.metrics.prepare import Prepare, check_rounded
+from fhpt_bench.metrics.regions import region_means, region_names, region_scores
 from fhpt_bench.types import Batch, Context, Need, Rows, Score
 
 Floats = NDArray[np.float64]
@@ -135,7 +136,7 @@ class SSIM:
 
     def __post_init__(self) -> None:
         Window(self.window, self.truncate)  # refuses what it cannot read
-        object.__setattr__(self, "prepare", Prepare.of(self.prepare))
+        object.__setattr__(self, "prepare", check_rounded(self.name, Prepare.of(self.prepare)))
         object.__setattr__(self, "regions", region_names(self.regions))
         if self.data_range != "prediction" and not (_is_number(self.data_range) and self.data_range > 0):
             raise BenchError(f"data_range = {self.data_range!r}", where=self.name, fix='255, or "prediction"')
@@ -185,32 +186,41 @@ class SSIM:
 
 @dataclass(frozen=True)
 class MaskSSIM(SSIM):
-    """SSIM after both images are multiplied by the truth's foreground mask: the background becomes black in both.
+    """SSIM after both images are multiplied by a mask of the true person: the background becomes black in both.
 
     The published masked score (Ma et al. 2017, and every Market-1501 table since). The black background counts as
-    perfectly drawn, so it lies far above ``ssim/foreground``, the more so the smaller the person. Pairs whose
-    foreground has fewer than 64 px are excluded. Rows: [whole, *regions].
+    perfectly drawn, so it lies far above ``ssim/foreground``, the more so the smaller the person. Masked after
+    ``prepare``, as released scripts mask the images that they have read. Rows: [whole, *regions].
     """
 
     regions: Sequence[str] | bool = False
+    mask: Literal["foreground", "pose"] = "foreground"
+    """``foreground``: the data set's; pairs where it has fewer than 64 px are excluded. ``pose``: drawn from the
+    target's body points (``metrics.pose_mask``), as papers do on Market-1501; pairs without a point are excluded."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_source(self.name, self.mask)
 
     def measure(self, batch: Batch) -> Rows:
-        """N x (1 + regions) float32; NaN for pairs without a foreground mask."""
-        mask = batch.regions.get("foreground")
+        """N x (1 + regions) float32; NaN for pairs without a mask."""
+        mask = masks_of(batch, self.mask)
         if mask is None:
             return np.full((len(batch.ids), self.columns), np.nan, np.float32)
-        masked = [images * mask[..., None].astype(np.uint8) for images in (batch.generated, batch.target)]
-        rows = super().measure(
-            Batch(ids=batch.ids, generated=masked[0], target=masked[1], source=batch.source, regions=batch.regions)
-        )
-        rows[np.count_nonzero(mask, axis=(1, 2)) < MIN_PIXELS] = np.nan
+        prepare = Prepare.of(self.prepare)
+        inside = prepare.masks(mask)[..., None].astype(np.uint8)
+        generated, target = (prepare.images(images) * inside for images in (batch.generated, batch.target))
+        regions = {name: prepare.masks(masks) for name, masks in batch.regions.items()}
+        masked = replace(batch, generated=generated, target=target, regions=regions)
+        rows = SSIM.measure(replace(self, prepare=None), masked)
+        rows[np.count_nonzero(mask, axis=(1, 2)) < least_pixels(self.mask)] = np.nan
         return rows
 
     def summarise(self, rows: Rows, context: Context) -> list[Score]:
-        """As SSIM; unavailable, with the reason, where the data set has no foreground masks."""
+        """As SSIM; unavailable, with the reason, where the data set has nothing to make masks of."""
         whole, *regions = super().summarise(rows, context)
         if whole.value is None:
-            whole = whole.model_copy(update={"unavailable": "the data set has no foreground masks"})
+            whole = whole.model_copy(update={"unavailable": why_none(self.mask)})
         return [whole, *regions]
 
 

@@ -65,6 +65,22 @@ def test_torch_fidelity_features(fidelity: torch.nn.Module) -> None:
     assert relative(features.build("inception.pool3[torch-fidelity]").extract(PHOTOS), theirs) < 1e-4
 
 
+def test_tfgan_features(fidelity: torch.nn.Module) -> None:
+    """tf.contrib.gan: the graph's own bilinear of x / 127.5 - 1, as RATE-Net's author feeds it. torch-fidelity's first
+    step is that resize; here it is done by indexing, one pixel at a time."""
+    at = [np.arange(299) * (size / 299) for size in (256, 176)]
+    low = [a.astype(int) for a in at]
+    part = [a - b for a, b in zip(at, low, strict=True)]
+    high = [np.minimum(b + 1, size - 1) for b, size in zip(low, (256, 176), strict=True)]
+    x = PHOTOS.astype(np.float64)
+    rows = x[:, low[0]] + (x[:, high[0]] - x[:, low[0]]) * part[0][None, :, None, None]
+    both = rows[:, :, low[1]] + (rows[:, :, high[1]] - rows[:, :, low[1]]) * part[1][None, None, :, None]
+    fed = torch.from_numpy((both / 127.5 - 1).astype(np.float32).transpose(0, 3, 1, 2))
+    ours = features.build("inception.pool3[tfgan]").extract(PHOTOS)
+    assert relative(ours, after_the_feed(fidelity, fed)) < 1e-4
+    assert relative(ours, features.build("inception.pool3[torch-fidelity]").extract(PHOTOS)) > 1e-4
+
+
 def test_pytorch_fid_features(fidelity: torch.nn.Module) -> None:
     """pytorch-fid 0.3: to [0, 1], bilinear without antialiasing, 2 x - 1 (``resize_input`` and ``normalize_input``)."""
     x = F.interpolate(tensor(PHOTOS) / 255, size=(299, 299), mode="bilinear", align_corners=False)
@@ -82,7 +98,7 @@ def test_clean_fid_features(fidelity: torch.nn.Module) -> None:
 
 
 def test_the_ways_to_feed_differ() -> None:
-    """Shrinking is where they part: the same images, five sets of pixels."""
+    """Shrinking is where they part: the same images, six sets of pixels."""
     large = pictures(1, 700, 500, seed=2)
     found = [feed(large, torch.device("cpu")).numpy() for feed in FEEDS.values()]
     assert all(x.shape == (1, 3, 299, 299) for x in found)

@@ -16,6 +16,7 @@ from fhpt_bench import frechet
 from fhpt_bench.errors import BenchError
 from fhpt_bench.intervals import leave_out
 from fhpt_bench.metrics.fid import FID
+from fhpt_bench.metrics.prepare import Prepare
 from fhpt_bench.types import Rows
 
 
@@ -106,16 +107,53 @@ def test_against_the_training_photos() -> None:
     rows = np.abs(rng.standard_normal((30, 2048))).astype(np.float32)
     asked = []
 
-    def reference(feature: str) -> Rows:
-        asked.append(feature)
-        return train
+    def moments(feature: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        asked.append((feature, batch))
+        return train.mean(0, np.float64), np.cov(train.astype(np.float64), rowvar=False)
 
-    [score] = metric.summarise(rows, replace(context_for(list("abc") * 10), reference=reference))
-    assert asked == ["inception.pool3[clean]"]
+    [score] = metric.summarise(rows, replace(context_for(list("abc") * 10), moments=moments))
+    assert asked == [("inception.pool3[clean]", 0)]
     assert score.value == pytest.approx(frechet.distance(rows, train), rel=1e-7)
     assert len(score.without or ()) == 3
     with pytest.raises(BenchError, match="training photos"):
         metric.summarise(rows, context_for(list("abc") * 10))
+
+
+def test_a_last_batch_that_is_not_full_is_dropped_where_the_protocol_says_so() -> None:
+    """By pair id, whatever the order they come in; fewer than a batch are all kept, as in GFLA's script."""
+    metric = FID("fid", drop_last=8)
+    rows, people = made_up_rows(21, 3)
+    context = context_for(people)
+    [score] = metric.summarise(rows, context)
+    assert score.value == pytest.approx(frechet.distance(rows[:16, :2048], rows[:16, 2048:]), rel=1e-9)
+    assert (score.pairs, score.excluded) == (16, 5)
+    without_last = [i for i in range(16) if i % 3 != 2]
+    assert score.without is not None
+    expected = frechet.distance(rows[without_last, :2048], rows[without_last, 2048:])
+    assert score.without[2] == pytest.approx(expected, rel=1e-9)
+    order = np.random.default_rng(0).permutation(21)
+    mixed = replace(context, pair_ids=[context.pair_ids[i] for i in order], people=[people[i] for i in order])
+    [again] = metric.summarise(rows[order], mixed)
+    assert again.value == pytest.approx(score.value, rel=1e-9)
+    [few] = FID("fid", drop_last=64).summarise(rows, context)
+    assert (few.pairs, few.excluded) == (21, 0)
+    assert few.value == pytest.approx(frechet.distance(rows[:, :2048], rows[:, 2048:]), rel=1e-9)
+
+
+def test_generated_images_prepared_otherwise() -> None:
+    metric = FID("fid", extractor="clean", prepare={"crop": [4, 44]}, prepare_generated={"stored": 50, "crop": [4, 44]})
+    generated, target = pictures(3, 64, 48, seed=2), pictures(3, 64, 48, seed=1)
+    rows = metric.measure(batch_for(metric, generated, target))
+    assert [(need.feature, need.of) for need in metric.needs] == [
+        ("inception.pool3[clean,stored50,crop4:44]", ("generated",)),
+        ("inception.pool3[clean,crop4:44]", ("target",)),
+    ]
+    plain = FID("fid", extractor="clean", prepare={"crop": [4, 44]})
+    stored = Prepare(stored=50).images(generated)
+    np.testing.assert_array_equal(rows, plain.measure(batch_for(plain, stored, target)))
+    train = replace(metric, reference="train")
+    assert [need.of for need in train.needs] == [("generated",), ()]
+    assert train.columns == 2048
 
 
 def test_too_few_pairs_are_unavailable_not_a_crash() -> None:
@@ -134,7 +172,7 @@ def test_the_feature_carries_the_settings() -> None:
     assert metric.needs[0].feature == "inception.pool3[pytorch-fid,crop40:216]"
 
 
-@pytest.mark.parametrize("setting", [{"reference": "test"}, {"extractor": "keras"}, {"prepare": {"flip": True}}])
+@pytest.mark.parametrize("setting", [{"reference": "test"}, {"extractor": "keras"}, {"prepare": {"flip": True}}, {"drop_last": -1}])
 def test_unknown_settings(setting: dict[str, object]) -> None:
     with pytest.raises(BenchError):
         FID("fid", **setting)  # type: ignore[arg-type]
