@@ -19,7 +19,7 @@ from fhpt_bench.harness.folder import RunFolder
 from fhpt_bench.harness.generate import generate
 from fhpt_bench.harness.job import Job, data_ref, protocol_ref
 from fhpt_bench.harness.measure import Reader, measure
-from fhpt_bench.harness.reference import training_rows, validation_rows
+from fhpt_bench.harness.reference import training_moments, training_rows, validation_rows
 from fhpt_bench.harness.summarise import context, curves, summarise
 from fhpt_bench.images import read as read_image
 from fhpt_bench.record import Provenance, Record, write_record
@@ -70,6 +70,7 @@ def execute(job: Job, model: models.Model, where: Path, given: Reader | None = N
                 job.seed,
                 training_rows(job.data, networks, job.show),
                 validation_rows(job.data, networks, job.show),
+                training_moments(job.data, networks, job.show),
             )
             record = record_of(job, model, rows, networks, about, images, seconds, start)
         write_record(record, folder.record)
