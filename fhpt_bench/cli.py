@@ -161,15 +161,27 @@ def leaderboard(
     columns: Annotated[
         list[str] | None, typer.Option("--columns", "-c", help="Only this family: perceptual, structural, semantic.")
     ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Papers' numbers too, unranked; without --protocol: which there are.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """The table of shipped rows and your own; rows of other protocols or data are never ranked together."""
+    from fhpt_bench import published as papers
     from fhpt_bench import show
 
-    found = show.collect(records or [], protocol, shipped=shipped)
-    text = show.render(found, "json" if as_json else format_, all_scores=all_scores, families=columns or ())
+    if published and protocol is None:
+        kinds = papers.overview()
+        print_json(kinds) if as_json else show.print_rows(
+            kinds, only=("protocol", "paper", "data", "methods", "numbers")
+        )
+        return
+    said = papers.of(protocol) if published and protocol is not None else []
+    found = show.collect(records or [], protocol, shipped=shipped, empty=published)
+    format_ = "json" if as_json else format_
+    text = show.render(found, format_, all_scores=all_scores, families=columns or (), published=said)
     if out is not None:
-        say(f"leaderboard: {show.write_all(found, out, records or []).resolve().as_uri()}")
+        say(f"leaderboard: {show.write_all(found, out, records or [], said).resolve().as_uri()}")
     print(text, end="")
 
 

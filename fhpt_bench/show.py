@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fhpt_bench import paths, registry
 from fhpt_bench import protocol as protocols
 from fhpt_bench.errors import BenchError
+from fhpt_bench.published import Published
 from fhpt_bench.record import Record, read_record
 
 if TYPE_CHECKING:
@@ -45,49 +46,66 @@ def beside(record: Record) -> list[Record]:
     return [*others, record]
 
 
-def collect(folders: Sequence[Path], protocol: str | None, *, shipped: bool) -> list[Record]:
-    """Own records, and the shipped rows of models that are not among them."""
+def collect(folders: Sequence[Path], protocol: str | None, *, shipped: bool, empty: bool = False) -> list[Record]:
+    """Own records, and the shipped rows of models that are not among them; none at all only where ``empty``."""
     own = [read_record(folder) for folder in folders]
     if protocol is not None:
-        protocols.load(protocol)  # unknown names are an error, not an empty table
+        if not empty:
+            protocols.load(protocol)  # unknown names are an error, not an empty table
         own = [r for r in own if r.protocol.name == protocol]
     mine = {(r.group, r.model.name) for r in own}
     rows = [r for r in shipped_records(protocol) if (r.group, r.model.name) not in mine] if shipped else []
-    if not rows + own:
+    if not rows + own and not empty:
         raise BenchError("no row to show", fix="name run folders, or run a model first: fhpt-bench run --model drn")
     return rows + own
 
 
-def render(records: Sequence[Record], format_: str, *, all_scores: bool = False, families: Collection[str] = ()) -> str:
-    """The table as text: terminal, csv, markdown, latex or json. families: only these; JSON holds whole records."""
-    from fhpt_bench.leaderboard import text
+def render(
+    records: Sequence[Record],
+    format_: str,
+    *,
+    all_scores: bool = False,
+    families: Collection[str] = (),
+    published: Sequence[Published] = (),
+) -> str:
+    """The table as text: terminal, csv, markdown, latex or json. families: only these; JSON holds whole records.
+
+    published: numbers of papers, in tables of their own below; JSON then is ``{"records": ..., "published": ...}``.
+    """
+    from fhpt_bench.leaderboard import reported
 
     if format_ == "terminal":
-        return _terminal(records, all_scores, families)
-    if format_ == "csv":
-        return text.to_csv(records, families=families)
-    if format_ == "markdown":
-        return text.to_markdown(records, everything=all_scores, families=families)
-    if format_ == "latex":
-        return text.to_latex(records, everything=all_scores, families=families)
+        return _terminal(records, all_scores, families, published)
+    if format_ in ("csv", "markdown", "latex"):
+        return reported.with_papers(records, published, format_, everything=all_scores, families=families)  # type: ignore[arg-type]
     if format_ == "json":
         if families:
             raise BenchError("json holds whole records: --columns does not apply", fix="--format csv has the columns")
-        whole = [r.model_dump(mode="json") for r in records]
+        whole: Any = [r.model_dump(mode="json") for r in records]
+        if published:
+            whole = {"records": whole, "published": [row.model_dump(mode="json") for row in published]}
         return json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     raise BenchError(f"no format is called {format_!r}", fix="terminal, csv, markdown, latex or json")
 
 
-def _terminal(records: Sequence[Record], all_scores: bool, families: Collection[str] = ()) -> str:
+def _terminal(
+    records: Sequence[Record],
+    all_scores: bool,
+    families: Collection[str] = (),
+    published: Sequence[Published] = (),
+) -> str:
     import sys
 
     from rich.console import Console
 
-    from fhpt_bench.leaderboard import to_terminal
+    from fhpt_bench.leaderboard import reported, to_terminal
 
     console = Console(width=_width(140), force_terminal=sys.stdout.isatty(), highlight=False)
     with console.capture() as captured:
-        console.print(to_terminal(records, everything=all_scores, families=families))
+        if records:
+            console.print(to_terminal(records, everything=all_scores, families=families))
+        if published:
+            console.print(reported.Shown(reported.reported(published, records)))
     return captured.get()
 
 
@@ -147,13 +165,15 @@ def write_html(record: Record, folder: Path, protocol: str | Path | None = None)
     return write_all(beside(record), folder / "leaderboard", [folder])
 
 
-def write_all(records: Sequence[Record], out: Path, folders: Sequence[Path]) -> Path:
+def write_all(
+    records: Sequence[Record], out: Path, folders: Sequence[Path], published: Sequence[Published] = ()
+) -> Path:
     """CSV, Markdown, LaTeX and HTML into ``out``; pictures of the runs in ``folders`` and of references. Returns
     the HTML file."""
     from fhpt_bench.leaderboard import write
     from fhpt_bench.pictures import galleries
 
-    page: Path = write(records, out, galleries(records, folders))
+    page: Path = write(records, out, galleries(records, folders), published)
     return page
 
 

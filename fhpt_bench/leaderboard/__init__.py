@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fhpt_bench.errors import BenchError
+from fhpt_bench.leaderboard import reported
 from fhpt_bench.leaderboard.gallery import Gallery, GalleryPair
 from fhpt_bench.leaderboard.html import to_html
 from fhpt_bench.leaderboard.table import table, wide
 from fhpt_bench.leaderboard.terminal import to_terminal
 from fhpt_bench.leaderboard.text import to_csv, to_latex, to_markdown
 from fhpt_bench.paths import atomic
+from fhpt_bench.published import Published
 from fhpt_bench.record import Record
 
 __all__ = [
@@ -19,21 +21,27 @@ __all__ = [
 ]  # fmt: skip
 
 
-def write(records: Sequence[Record], out: Path, galleries: Mapping[int, Gallery] | None = None) -> Path:
+def write(
+    records: Sequence[Record],
+    out: Path,
+    galleries: Mapping[int, Gallery] | None = None,
+    published: Sequence[Published] = (),
+) -> Path:
     """Write ``leaderboard.html``, ``.csv``, ``.md`` and ``.tex`` into the folder ``out``; the path of the HTML page.
 
     records: rows in any order; what may not be compared goes into separate tables. galleries: place of a record in
-    ``records`` -> its images. Each file is written whole or not at all; file names never come from a record.
-    Raises BenchError where there is no record, ``out`` is a file, or it cannot be written.
+    ``records`` -> its images. published: numbers of papers, in tables of their own below. Each file is written whole
+    or not at all; file names never come from a record.
+    Raises BenchError where there is neither record nor published number, ``out`` is a file, or it cannot be written.
     """
     if out.exists() and not out.is_dir():
         raise BenchError("the leaderboard needs a folder", where=out, fix="name a folder with --out")
     page = out / "leaderboard.html"
     texts = {
-        page: to_html(records, galleries),
-        out / "leaderboard.csv": to_csv(records),
-        out / "leaderboard.md": to_markdown(records),
-        out / "leaderboard.tex": to_latex(records),
+        page: to_html(records, galleries, papers=reported.reported(published, records)),
+        out / "leaderboard.csv": reported.with_papers(records, published, "csv"),
+        out / "leaderboard.md": reported.with_papers(records, published, "markdown"),
+        out / "leaderboard.tex": reported.with_papers(records, published, "latex"),
     }
     for path, text in texts.items():
         try:

@@ -23,6 +23,7 @@ from fhpt_bench.leaderboard.glossary import REGIONS
 from fhpt_bench.leaderboard.names import ASIDES, BREAKDOWNS, PARTS, SETTINGS
 from fhpt_bench.leaderboard.pages import Comparison, Page, compare, page
 from fhpt_bench.leaderboard.plots import Plot, Span, plot, strips
+from fhpt_bench.leaderboard.reported import LEGEND, Reported
 from fhpt_bench.leaderboard.view import Board, Column, absences, boards, meaning
 from fhpt_bench.paths import shipped
 from fhpt_bench.record import Record
@@ -84,14 +85,16 @@ def to_html(
     *,
     title: str = "Human pose transfer leaderboard",
     max_bytes: int = MAX_BYTES,
+    papers: Sequence[Reported] = (),
 ) -> str:
     """The page as text. galleries: place of a record in ``records`` -> its images; rows without one have no pictures.
+    papers: tables of published numbers, which stand below the boards.
 
     The pictures are small WebP copies for looking at, at most ``max_bytes`` together as far as fewer pairs can do that;
     scores were computed on the PNGs.
     """
     galleries = galleries or {}
-    all_boards = boards(records)
+    all_boards = boards(records) if records or not papers else []
     pictures = Pictures()
     for counts in ((4, 4), (4, 2), (4, 1), (2, 1), (1, 1), (1, 0)):
         pictures.restart()
@@ -101,7 +104,7 @@ def to_html(
         ]
         if pictures.size <= max_bytes:
             break
-    return _render(title, records, sections, pages, pictures)
+    return _render(title, records, sections, pages, pictures, papers)
 
 
 def folds(board: Board, places: Sequence[int]) -> tuple[Fold, ...]:
@@ -180,7 +183,12 @@ def glossary(board: Board) -> tuple[tuple[str, str], ...]:
 
 
 def _render(
-    title: str, records: Sequence[Record], sections: list[Section], pages: list[Page], pictures: Pictures
+    title: str,
+    records: Sequence[Record],
+    sections: list[Section],
+    pages: list[Page],
+    pictures: Pictures,
+    papers: Sequence[Reported],
 ) -> str:
     folder = shipped("leaderboard")
     library = (folder / "assets" / LIBRARY).read_bytes()
@@ -205,7 +213,9 @@ def _render(
         sections=sections,
         pages=pages,
         pictures=pictures.uris,
-        newest=max(record.provenance.created for record in records)[:10],
+        newest=max((record.provenance.created[:10] for record in records), default="none"),
+        papers=papers,
+        papers_legend=LEGEND,
         models=len({record.model.name for record in records if record.model.kind == "model"}),
     )
 

@@ -20,16 +20,24 @@ def to_csv(records: Sequence[Record], *, families: Collection[str] = ()) -> str:
 
     A name that a spreadsheet would take for a formula (``=...``, ``+``, ``-``, ``@``) gets a leading apostrophe.
     """
+    text: str = csv_frame(records, families=families).to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def csv_frame(records: Sequence[Record], *, families: Collection[str] = ()) -> pd.DataFrame:
+    """What ``to_csv`` writes."""
     frame = table(records)
     if families:
         parts(records, everything=True, families=families)  # an unknown family is an error, not an empty table
         frame = frame[frame["family"].isin(list(families))].copy()
     for column in ("model", "family", "score", "data", "protocol"):
-        frame[column] = [
-            f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name for name in frame[column]
-        ]
-    text: str = frame.to_csv(index=False, lineterminator="\n")
-    return text
+        frame[column] = [formula_safe(name) for name in frame[column]]
+    return frame
+
+
+def formula_safe(name: str) -> str:
+    """``name`` as no spreadsheet takes it for a formula."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
 
 
 def to_markdown(records: Sequence[Record], *, everything: bool = False, families: Collection[str] = ()) -> str:
@@ -39,21 +47,21 @@ def to_markdown(records: Sequence[Record], *, everything: bool = False, families
     lines: list[str] = []
     for part in found:
         if part.first:
-            lines += [f"### {_md(part.board.title)}", ""]
+            lines += [f"### {escape_markdown(part.board.title)}", ""]
         if part.heading:
-            lines += [f"**{_md(part.family.title)}.** {_md(part.family.about)}".rstrip(), ""]
+            lines += [f"**{escape_markdown(part.family.title)}.** {escape_markdown(part.family.about)}".rstrip(), ""]
         if part.columns:
             columns = [part.board.columns[i] for i in part.columns]
-            lines.append(_pipes(["rank", "model", *(_md(_title(column)) for column in columns)]))
+            lines.append(_pipes(["rank", "model", *(escape_markdown(_title(column)) for column in columns)]))
             lines.append(_pipes(["--:", ":--", *("--:" for _ in columns)]))
             lines += [_md_row(row, part.columns) for row in part.board.rows]
             lines.append("")
-        lines += [f"- {_md(note)}" for note in part.notes] + [""] * bool(part.notes)
-    return "\n".join([*lines, _md(legend(found)), ""])
+        lines += [f"- {escape_markdown(note)}" for note in part.notes] + [""] * bool(part.notes)
+    return "\n".join([*lines, escape_markdown(legend(found)), ""])
 
 
 def _md_row(row: Row, chosen: Sequence[int]) -> str:
-    name = _md(row.name) if row.ranked else f"*{_md(row.name)}*"
+    name = escape_markdown(row.name) if row.ranked else f"*{escape_markdown(row.name)}*"
     marks = f" ({', '.join(row.marks)})" if row.marks else ""
     cells = (_marked(row.cells[i], "**{}**", " \u2248") for i in chosen)
     return _pipes(["" if row.rank is None else str(row.rank), name + marks, *cells])
@@ -76,7 +84,7 @@ def to_latex(records: Sequence[Record], *, everything: bool = False, families: C
                     ]
                     for row in part.board.rows
                 ],
-                columns=["Model", *(_tex(_title(part.board.columns[i])) for i in part.columns)],
+                columns=["Model", *(escape_latex(_title(part.board.columns[i])) for i in part.columns)],
             )
             tabular = body.to_latex(index=False, escape=False, column_format="l" + "r" * len(part.columns))
             lines.append(tabular.rstrip())
@@ -129,14 +137,16 @@ _LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
 }
 
 
-def _md(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """``text`` as one line of Markdown that shows as it is."""
     return "".join(_MARKDOWN.get(c, c) for c in _one_line(text))
 
 
-def _tex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """``text`` as one line of LaTeX that shows as it is."""
     return "".join(_LATEX.get(c, c) for c in _one_line(text))
 
 
 def _tex_name(row: Row) -> str:
-    marks = f" ({_tex(', '.join(row.marks))})" if row.marks else ""
-    return (_tex(row.name) if row.ranked else f"\\emph{{{_tex(row.name)}}}") + marks
+    marks = f" ({escape_latex(', '.join(row.marks))})" if row.marks else ""
+    return (escape_latex(row.name) if row.ranked else f"\\emph{{{escape_latex(row.name)}}}") + marks
