@@ -239,7 +239,7 @@ def prepared(folder: Path, **options: object) -> Path:
     """All of it through ``fhpt_bench.prepare``; returns the prepared folder. Sizes: 256x256, 256x176 and 512x352."""
     from fhpt_bench.prepare import prepare
 
-    source = write_parsing(write_lists(write_inshop(folder / "source", highres=True)))
+    source = write_parsing(write_lists(write_inshop(folder / "deepfashion-source", highres=True)))
     prepare("deepfashion", source, folder / "deepfashion", workers=2, **options)  # type: ignore[arg-type]
     return folder / "deepfashion"
 

@@ -116,7 +116,7 @@ def prepared(folder: Path) -> Path:
     """All of it through ``fhpt_bench.prepare``; returns the prepared folder, images 128x64."""
     from fhpt_bench.prepare import prepare
 
-    source = write_lists(write_archive(folder / "source"))
+    source = write_lists(write_archive(folder / "market1501-source"))
     prepare("market1501", source, folder / "market1501", workers=2)
     return folder / "market1501"
 

@@ -1,0 +1,37 @@
+"""Market-1501 as pose transfer uses it (Zheng et al., ICCV 2015; lists of DSC and PATN)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from fhpt_bench.datasets.names import MarketName
+from fhpt_bench.datasets.prepared import PreparedSet, Size
+
+
+class Market1501(PreparedSet):
+    """A folder of ``fhpt-bench data prepare market1501``; 128 x 64.
+
+    ``split``: ``test`` (19,732 photographs with distractors, 12,000 pairs), ``trainval`` (12,936; 263,632), ``val``
+    (5 % of the training ids), ``train`` (the rest). ``Photo.person`` is the id, ``Photo.labels``: item and outfit (both
+    the id) and camera.
+    """
+
+    kind = "market1501"
+    sizes: ClassVar[tuple[Size, ...]] = ((128, 64),)
+
+    def __init__(self, root: Path | str, split: str = "test", size: Size = (128, 64), pairs: str = "patn") -> None:
+        super().__init__(root, split, size, pairs)
+
+    def person(self, name: str) -> str:
+        return _parsed(name).person
+
+    def labels(self, name: str) -> dict[str, str]:
+        parsed = _parsed(name)
+        return {"item": parsed.person, "outfit": parsed.person, "camera": parsed.camera}
+
+
+def _parsed(name: str) -> MarketName:
+    found = MarketName.parse(name)
+    assert found is not None, f"{name} came past the preparation"
+    return found

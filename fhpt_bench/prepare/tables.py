@@ -1,0 +1,89 @@
+"""The tables of a prepared folder, written; the manifest last, so that a folder with one is whole."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fhpt_bench.datasets import lists
+from fhpt_bench.datasets.folder import FORMAT, Folder
+from fhpt_bench.datasets.lists import Points
+from fhpt_bench.errors import BenchError
+from fhpt_bench.paths import atomic, write_json
+from fhpt_bench.prepare.gather import Gathered
+from fhpt_bench.prepare.kinds import Kind
+from fhpt_bench.prepare.work import Done
+
+FACES = ("photo", "x0", "y0", "x1", "y1")
+
+
+def write(root: Path, kind: Kind, found: Gathered, done: Mapping[str, Done], about: Mapping[str, Any]) -> None:
+    """Every table of ``found`` and ``done``, then the manifest. What detectors found in ``root`` before is kept."""
+    tables = {"photos.csv": _photos(kind, found, done)}
+    if found.points:
+        lines = [lists.annotation_line(name, found.points[name]) for name in sorted(found.points)]
+        tables["keypoints.csv"] = f"{lists.HEADER}\n{''.join(lines)}"
+    if found.faces:
+        tables["faces.csv"] = found.faces
+    if found.words:
+        rows = [(item, words.get("attributes", ""), words.get("colours", "")) for item, words in found.words.items()]
+        tables["attributes.csv"] = text(("item", "attributes", "colours"), sorted(rows))
+    for which, names in found.names.items():
+        tables[f"lists/{which}.lst"] = "".join(f"{name}\n" for name in names)
+    for which, pairs in found.pairs.items():
+        tables[f"lists/pairs-{which}.csv"] = text(("from", "to"), pairs)
+    kept = _detected(root)
+    files = dict(kept)
+    for name, content in tables.items():
+        files[name] = put(root, name, content)
+    write_manifest(root, kind.name, files, {**about, "derived": sorted(found.derived)})
+
+
+def put(root: Path, name: str, content: str) -> str:
+    """Write a table whole; its sha256."""
+    data = content.encode()
+    with atomic(root / name) as file:
+        file.write(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_manifest(root: Path, kind: str, files: Mapping[str, str], about: Mapping[str, Any]) -> None:
+    manifest = {"format": FORMAT, "kind": kind, **about, "files": dict(sorted(files.items()))}
+    write_json(root / "manifest.json", manifest)
+
+
+def derive_pairs(kind: Kind, names: Mapping[str, Sequence[str]], points: Mapping[str, Points], which: str) -> Any:
+    """Pairs of a split by the field's rule (``lists.derive``)."""
+    groups = {name: group for name in names[which] if (group := kind.group(name)) is not None}
+    return lists.derive(points, groups)
+
+
+def text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A CSV table."""
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(header)
+    table.writerows(rows)
+    return buffer.getvalue()
+
+
+def _photos(kind: Kind, found: Gathered, done: Mapping[str, Done]) -> str:
+    rows = []
+    for name in sorted(done):
+        one = done[name]
+        hashes = [one.pixels.get(size, "") for size in kind.sizes]
+        rows.append((name, one.made_from, *hashes, one.parsing, found.partition.get(name, "")))
+    return text(("photo", "made_from", *kind.sizes, "parsing", "partition"), rows)
+
+
+def _detected(root: Path) -> dict[str, str]:
+    """Tables that ``data poses`` and ``data faces`` added to an earlier preparation of the same folder."""
+    try:
+        before = Folder.open(root)
+    except BenchError:
+        return {}
+    return {n: sha for n, sha in before.manifest["files"].items() if n.startswith(("keypoints-", "faces-"))}
