@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhpt_bench import paths, train_config
 from fhpt_bench.errors import BenchError
+from fhpt_bench.harness.models import slug
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +40,7 @@ class Found:
     @property
     def accuracy(self) -> Path:
         """Where training wrote what the file was trained on and how right it is on validation people."""
-        return self.path.with_name(f"accuracy-{self.data}.json")
+        return self.path.with_name(f"accuracy-{slug(self.data)}.json")
 
 
 def folder(name: str) -> Path:
@@ -89,8 +90,7 @@ def find(name: str, data: str, pin: str = "") -> Found:
 
 def installed(name: str, data: str) -> Path:
     """Where training puts the evaluator for this user."""
-    safe = data if data.replace("-", "").replace("_", "").isalnum() else hashlib.sha256(data.encode()).hexdigest()[:16]
-    return paths.cache() / "evaluators" / name / f"{safe}.safetensors"
+    return paths.cache() / "evaluators" / name / f"{slug(data)}.safetensors"
 
 
 def note_of(name: str, data: str) -> Path:

@@ -24,6 +24,7 @@ from fhpt_bench.evaluators.heads import Heads
 from fhpt_bench.evaluators.network import build
 from fhpt_bench.evaluators.samples import Samples, fresh, stored
 from fhpt_bench.harness.job import pick_device
+from fhpt_bench.harness.models import slug
 from fhpt_bench.progress import progress
 from fhpt_bench.types import Photo
 
@@ -63,14 +64,12 @@ def train(
         "trunk_digest": "" if trunk == "none" else weights.digest(trunk),
         "grid": list(inputs.inputs([0]).shape[2:]),
     }  # fmt: skip
-    path = out / f"weights-{training.name}.safetensors" if out else installed(name, training.name)
+    path = out / f"weights-{slug(training.name)}.safetensors" if out else installed(name, training.name)
     found = Found(name, training.name, path, _write(path, network, about))
     if out is None:
         paths.write_json(note_of(name, training.name), {"sha256": found.sha256})
     held_out = [score.model_dump(mode="json", exclude_none=True) for score in measure(found, validation, device, show)]
-    paths.write_json(
-        path.with_name(f"accuracy-{training.name}.json"), {**about, "sha256": found.sha256, "val": held_out}
-    )
+    paths.write_json(found.accuracy, {**about, "sha256": found.sha256, "val": held_out})
     return found
 
 
