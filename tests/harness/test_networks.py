@@ -89,6 +89,18 @@ def test_heads_share_the_pass_of_the_taps(networks):
     np.testing.assert_array_equal(found["head", "source"], found["other", "source"])
 
 
+def test_taps_are_copied_only_where_an_image_occurs_twice(networks):
+    images, hashes = batch(np.random.default_rng(5), generated=3, target=2)
+    images["target"], hashes["target"] = [images["target"][i] for i in (0, 1, 1)], ["target0", "target1", "target1"]
+    found = networks(Need("large")).extract(images, hashes)
+    storage = {role: found["large", role][0].untyped_storage() for role in images}
+    assert storage["generated"].nbytes() == 5 * 3 * 8 * 6 * 4, "a view of all five images' taps"
+    assert storage["target"].nbytes() == 3 * 3 * 8 * 6 * 4
+    for role in images:
+        whole = np.stack(images[role]).transpose(0, 3, 1, 2)
+        np.testing.assert_array_equal(found["large", role][0].numpy(), whole)
+
+
 def test_without_taps_the_base_runs_for_the_heads_alone_and_truth_is_cached(networks):
     images, hashes = batch(np.random.default_rng(1), generated=2, target=2)
     made = networks(Need("head"), Need("other"))
