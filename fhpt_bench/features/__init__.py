@@ -55,7 +55,7 @@ class Name:
     """The data set that is measured, where that is known."""
 
     _STEP: ClassVar[re.Pattern[str]] = re.compile(
-        r"stored(?P<stored>\d+)|crop(?P<crop>\d+:\d+)|(?P<filter>bicubic|bilinear|nearest|linear)(?P<resize>\d+x\d+)"
+        r"(?P<cut>cut)|stored(?P<stored>\d+)|crop(?P<crop>\d+:\d+)|(?P<filter>bicubic|bilinear|nearest|linear)(?P<resize>\d+x\d+)"
         r"|pad(?P<pad>\d+x\d+)|jpeg(?P<jpeg>\d+)|blur(?P<blur>\d+)"
     )
 
@@ -87,6 +87,8 @@ class Name:
 
 
 def _numbers(text: str) -> Any:
+    if text == "cut":
+        return True
     numbers = [int(number) for number in re.findall(r"\d+", text)]
     if not numbers:
         return text

@@ -14,7 +14,7 @@ from fhpt_bench import features, weights
 from fhpt_bench.errors import BenchError
 from fhpt_bench.metrics.batches import check_batch, measured
 from fhpt_bench.metrics.pose_mask import check_source, least_pixels, masks_of, why_none
-from fhpt_bench.metrics.prepare import Prepare
+from fhpt_bench.metrics.prepare import Prepare, by_role
 from fhpt_bench.metrics.regions import region_means, region_names, region_scores
 from fhpt_bench.types import Batch, Context, Feature, Need, Rows, Score
 
@@ -77,8 +77,7 @@ class LPIPS:
 
     @property
     def _prepared(self) -> Mapping[Role, Prepare]:
-        generated = self.prepare if self.prepare_generated is None else self.prepare_generated
-        return {"generated": Prepare.of(generated), "target": Prepare.of(self.prepare)}
+        return by_role(self.prepare, self.prepare_generated)
 
     @property
     def _features(self) -> Mapping[Role, str]:

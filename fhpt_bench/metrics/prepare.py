@@ -1,4 +1,4 @@
-"""What a protocol does to images before it measures them: save as JPEG, crop, resize, pad, blur."""
+"""What a protocol does to images before it measures them: cut, store as JPEG, crop, resize, pad, blur."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ class Prepare:
     images of 256x176.
     """
 
+    cut: bool = False
+    """Turned to float32 in [-1, 1] and back, and cut there, not rounded, to whole grey levels, as scripts do with true
+    images that passed through their loader: 63 of the 256 levels, most of them dark, come back one lower."""
     stored: int | None = None
-    """Quality 1..100 of the JPEG (4:2:0) in which an image rests before anybody measures it: first of all steps."""
+    """Quality 1..100 of the JPEG (4:2:0) in which an image rests before anybody measures it."""
     crop: tuple[int, int] | None = None
     """Columns kept: first, and first not kept."""
     resize: tuple[int, int] | None = None
@@ -56,6 +59,8 @@ class Prepare:
             raise BenchError(f"filter = {self.filter!r}", fix=f"one of {', '.join(get_args(Filter))}")
         if self.blur is not None and not (type(self.blur) is int and 1 <= self.blur <= 99):
             raise BenchError(f"blur = {self.blur!r}", fix="sigma in whole pixels from 1 to 99")
+        if not isinstance(self.cut, bool):
+            raise BenchError(f"cut = {self.cut!r}", fix="true or false")
         for name in ("stored", "jpeg"):
             value = getattr(self, name)
             if value is not None and not (type(value) is int and 1 <= value <= 100):
@@ -79,6 +84,7 @@ class Prepare:
     def label(self) -> str:
         """Short text for a score's name, such as ``crop40:216,pad256x256,jpeg75``; empty if nothing is done."""
         steps = [
+            "cut" if self.cut else "",
             f"stored{self.stored}" if self.stored else "",
             f"crop{self.crop[0]}:{self.crop[1]}" if self.crop else "",
             f"{self.filter}{self.resize[0]}x{self.resize[1]}" if self.resize else "",
@@ -96,6 +102,7 @@ class Prepare:
     def images(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """N x H x W x 3 -> N x H' x W' x 3 uint8 (float32 where ``unrounded``); BenchError where they are smaller than
         the crop or larger than the pad."""
+        images = CUT[images] if self.cut else images
         images = _each(images, lambda image: _jpeg(image, self.stored)) if self.stored else images
         images = self._crop(images)
         if self.resize and images.shape[1:3] != self.resize:
@@ -141,6 +148,22 @@ class Prepare:
     def _blur(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         assert self.blur is not None
         return np.asarray(PILImage.fromarray(image).filter(ImageFilter.GaussianBlur(self.blur)))
+
+
+def _cut_levels() -> NDArray[np.uint8]:
+    """What each grey level comes back as: ToTensor, Normalize(.5, .5), then (x + 1) / 2 * 255 as uint8, in float32."""
+    inside = (np.arange(256, dtype=np.float32) / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
+    return ((inside + np.float32(1)) / np.float32(2) * np.float32(255)).astype(np.uint8)
+
+
+CUT = _cut_levels()
+How = Prepare | Mapping[str, Any] | None
+
+
+def by_role(prepare: How, prepare_generated: How) -> dict[Literal["generated", "target"], Prepare]:
+    """What is done to either image: the same, unless ``prepare_generated`` says otherwise."""
+    target = Prepare.of(prepare)
+    return {"generated": target if prepare_generated is None else Prepare.of(prepare_generated), "target": target}
 
 
 def check_rounded(name: str, prepare: Prepare) -> Prepare:

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.metrics.pose_mask import check_source, least_pixels, masks_of, why_none
-from fhpt_bench.metrics.prepare import Prepare, check_rounded
+from fhpt_bench.metrics.prepare import Prepare, by_role, check_rounded
 from fhpt_bench.metrics.regions import region_means, region_names, region_scores
 from fhpt_bench.types import Batch, Context, Need, Rows, Score
 
@@ -128,6 +128,8 @@ class SSIM:
     ``all``: nothing is, as a mean over the full map (reflected at the borders)."""
     prepare: Prepare | Mapping[str, Any] | None = None
     """What is done to both images first."""
+    prepare_generated: Prepare | Mapping[str, Any] | None = None
+    """What is done to generated images instead, where a script treats them otherwise than true ones (a defect)."""
     regions: Sequence[str] | bool = True
     """True: all; False: none; or names of ``metrics.regions.REGIONS``."""
 
@@ -136,7 +138,8 @@ class SSIM:
 
     def __post_init__(self) -> None:
         Window(self.window, self.truncate)  # refuses what it cannot read
-        object.__setattr__(self, "prepare", check_rounded(self.name, Prepare.of(self.prepare)))
+        for name, how in {"prepare": self.prepare or {}, "prepare_generated": self.prepare_generated}.items():
+            object.__setattr__(self, name, None if how is None else check_rounded(self.name, Prepare.of(how)))
         object.__setattr__(self, "regions", region_names(self.regions))
         if self.data_range != "prediction" and not (_is_number(self.data_range) and self.data_range > 0):
             raise BenchError(f"data_range = {self.data_range!r}", where=self.name, fix='255, or "prediction"')
@@ -168,8 +171,9 @@ class SSIM:
 
     def measure(self, batch: Batch) -> Rows:
         """N x (1 + regions) float32; NaN for a region that is absent or smaller than 64 px."""
-        prepare, names = Prepare.of(self.prepare), region_names(self.regions)
-        generated, target = prepare.images(batch.generated), prepare.images(batch.target)
+        how, names = by_role(self.prepare, self.prepare_generated), region_names(self.regions)
+        prepare = how["target"]
+        generated, target = how["generated"].images(batch.generated), prepare.images(batch.target)
         maps = np.stack([self.map(g, t) for g, t in zip(generated, target, strict=True)])
         masks = {name: prepare.masks(batch.regions[name]) for name in names if name in batch.regions}
         return np.column_stack([self._whole(maps), region_means(maps, masks, names)])
@@ -207,12 +211,13 @@ class MaskSSIM(SSIM):
         mask = masks_of(batch, self.mask)
         if mask is None:
             return np.full((len(batch.ids), self.columns), np.nan, np.float32)
-        prepare = Prepare.of(self.prepare)
+        how = by_role(self.prepare, self.prepare_generated)
+        prepare = how["target"]
         inside = prepare.masks(mask)[..., None].astype(np.uint8)
-        generated, target = (prepare.images(images) * inside for images in (batch.generated, batch.target))
+        generated, target = how["generated"].images(batch.generated) * inside, prepare.images(batch.target) * inside
         regions = {name: prepare.masks(masks) for name, masks in batch.regions.items()}
         masked = replace(batch, generated=generated, target=target, regions=regions)
-        rows = SSIM.measure(replace(self, prepare=None), masked)
+        rows = SSIM.measure(replace(self, prepare=None, prepare_generated=None), masked)
         rows[np.count_nonzero(mask, axis=(1, 2)) < least_pixels(self.mask)] = np.nan
         return rows
 
