@@ -78,13 +78,13 @@ def _side_by_side(folder: Path | None, options: dict[str, Any], *, as_json: bool
     from fhpt_bench.folders import every_protocol
     from fhpt_bench.leaderboard import protocols
 
-    found = every_protocol.measure(folder, **options)
-    pages = protocols.write(found.table, found.folder)
+    found, where = every_protocol.measure(folder, **options)
+    page = protocols.write(found, where)
     if as_json:
-        print_json(found.table.as_json())
+        print_json(found.as_json())
     else:
-        protocols.show(found.table)
-        say(f"page: {pages.resolve().as_uri()}")
+        protocols.show(found)
+        say(f"page: {page.resolve().as_uri()}")
 
 
 def finish(record: Any, folder: Path, protocol: str, as_json: bool, html: bool, show: Any) -> None:

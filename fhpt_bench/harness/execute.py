@@ -18,7 +18,7 @@ from fhpt_bench.harness.features import Networks
 from fhpt_bench.harness.folder import RunFolder
 from fhpt_bench.harness.generate import generate
 from fhpt_bench.harness.job import Job, data_ref, protocol_ref
-from fhpt_bench.harness.measure import Reader, measure
+from fhpt_bench.harness.measure import Reader, measure, unfit
 from fhpt_bench.harness.reference import training_moments, training_rows, validation_rows
 from fhpt_bench.harness.summarise import context, curves, summarise
 from fhpt_bench.images import read as read_image
@@ -49,6 +49,8 @@ def execute(job: Job, model: models.Model, where: Path, given: Reader | None = N
             )
         seconds["generate"], start = monotonic() - start, monotonic()
         with closing(Networks(job.metrics, job.device, job.data.name)) as networks:
+            if "@" in job.protocol.name:  # images of a size that it was not made for
+                networks.unfit = unfit(job, networks)
             able = [metric for metric in job.metrics if not networks.why_not(metric)]
             seconds["networks"], start = monotonic() - start, monotonic()
             read = given or _reader(folder.images, job.data.size)
@@ -64,17 +66,22 @@ def execute(job: Job, model: models.Model, where: Path, given: Reader | None = N
                 show=job.show,
             )
             seconds["measure"], start = monotonic() - start, monotonic()
-            about = context(
-                job.data,
-                job.indices,
-                job.seed,
-                training_rows(job.data, networks, job.show),
-                validation_rows(job.data, networks, job.show),
-                training_moments(job.data, networks, job.show),
-            )
+            about = about_of(job, networks)
             record = record_of(job, model, rows, networks, about, images, seconds, start)
         write_record(record, folder.record)
     return record
+
+
+def about_of(job: Job, networks: Networks) -> Context:
+    """What the summaries may know beside rows."""
+    return context(
+        job.data,
+        job.indices,
+        job.seed,
+        training_rows(job.data, networks, job.show),
+        validation_rows(job.data, networks, job.show),
+        training_moments(job.data, networks, job.show),
+    )
 
 
 def record_of(
@@ -145,6 +152,7 @@ def _command(job: Job, model: models.Model) -> str:
 
 
 def _provenance(job: Job, seconds: Mapping[str, float], networks: Networks, images: str, command: str) -> Provenance:
+    read = {need.feature for metric in job.metrics for need in metric.needs}
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -156,7 +164,7 @@ def _provenance(job: Job, seconds: Mapping[str, float], networks: Networks, imag
         versions=versions,
         device=_device_name(job.device),
         seconds={stage: round(s, 3) for stage, s in seconds.items()},
-        features=networks.keys(),
+        features={name: key for name, key in networks.keys().items() if name in read},
         images_sha256=images,
         command=command,
     )

@@ -48,7 +48,7 @@ def resolve(
     metrics = loaded.build()
     if batch_size < 1 or workers < 1:
         raise BenchError("batch size and workers must be at least 1", fix="--batch-size 8 --workers 2")
-    dataset = open_data(loaded.data if data is None else data, split)
+    dataset = open_data(loaded.data if data is None else data, split, loaded)
     if tuple(dataset.size) != loaded.size:
         raise BenchError(
             f"protocol {loaded.name} measures {'x'.join(map(str, loaded.size))} images, "
@@ -70,9 +70,13 @@ def resolve(
     )
 
 
-def open_data(data: str | Dataset, split: str) -> Dataset:
-    """A data set by name or folder; an object is taken as it is."""
-    return datasets.load(data, split) if isinstance(data, str) else data
+def open_data(data: str | Dataset, split: str, protocol: EvalProtocol | None = None) -> Dataset:
+    """A data set by name or folder, as ``protocol`` needs it; an object is taken as it is."""
+    if not isinstance(data, str):
+        return data
+    if protocol is None:
+        return datasets.load(data, split)
+    return datasets.load(data, split, size=protocol.size, made_for=protocol.data)
 
 
 def count_pairs(data: Dataset, limit: int | None) -> int:
@@ -98,15 +102,15 @@ def pick_device(device: str) -> str:
 
 
 def run_folder_of(out: str | Path | None, job: Job, model: str) -> Path:
-    return Path(out) if out is not None else _default_folder(job.protocol.name, model, data_ref(job))
+    return Path(out) if out is not None else default_folder(job.protocol.name, model, data_ref(job))
 
 
 def run_folder(record: Record, out: str | Path | None = None) -> Path:
     """Where ``run`` and ``score`` put this record: ``out``, else ``runs/<protocol>/<model>``."""
-    return Path(out) if out is not None else _default_folder(record.protocol.name, record.model.name, record.data)
+    return Path(out) if out is not None else default_folder(record.protocol.name, record.model.name, record.data)
 
 
-def _default_folder(protocol: str, model: str, data: DataRef) -> Path:
+def default_folder(protocol: str, model: str, data: DataRef) -> Path:
     parts = [slug(model)]
     if data.split != "test" or data.name != "catwalk":
         parts += [slug(data.name), data.split]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.features import Networks
+from fhpt_bench.harness.job import Job
 from fhpt_bench.harness.masks import masks as masks_of
 from fhpt_bench.harness.memory import give_back
 from fhpt_bench.images import pixels_sha256
@@ -136,6 +137,20 @@ def _measure_shard(
         advance(len(chosen))
     for name, rows_of in parts.items():
         _save(paths[name], np.concatenate(rows_of))
+
+
+def unfit(job: Job, networks: Networks) -> dict[str, str]:
+    """Metric's name -> why it cannot take images of this size: tried on the first true image against itself."""
+    pair = job.data[job.indices[0]]
+    able = [metric for metric in job.metrics if not networks.why_not(metric)]
+    batch = _batch([_Item(job.indices[0], pair, pair.target.image, "")], [masks_of(job.data, pair)], networks)
+    found: dict[str, str] = {}
+    for metric in able:
+        try:
+            metric.measure(batch)
+        except BenchError as error:
+            found[metric.name] = " ".join(str(error).split())
+    return found
 
 
 def _batch(items: Sequence[_Item], masks: Sequence[Mapping[str, Mask]], networks: Networks) -> Batch:
