@@ -65,7 +65,9 @@ def data_list(as_json: AsJson = False) -> None:
     if as_json:
         print_json(rows)
     else:
-        show.print_rows([row | {"sha256": row["sha256"][:12]} for row in rows])
+        short = [row | {"sha256": (row["sha256"] or "")[:12]} for row in rows]
+        shown = [{key: "-" if value in (None, "") else value for key, value in row.items()} for row in short]
+        show.print_rows(shown, only=[column for column in shown[0] if column != "why"])
 
 
 @data_app.command("check")

@@ -18,18 +18,27 @@ from fhpt_bench.paths import atomic
 from fhpt_bench.progress import progress
 from fhpt_bench.types import Dataset, Photo
 
+_COLUMNS = ("data", "split", "state", "why", "pairs", "photos", "size", "synthetic", "sha256")
+
 
 def rows() -> list[dict[str, Any]]:
-    """One line a split of every data set known by name."""
+    """One line a split of every data set known by name; ``why``: where it is not here."""
     found: list[dict[str, Any]] = []
     for name in registry.names("datasets"):
         make = registry.find("datasets", name)
         for split in getattr(make, "splits", ("test",)):
-            data: Dataset = make(split)
+            try:
+                data: Dataset = make(split)
+            except BenchError as error:
+                absent = {"data": name, "split": split, "state": "not here", "why": error.what}
+                found.append(dict.fromkeys(_COLUMNS) | absent)
+                continue
             found.append(
                 {
                     "data": name,
                     "split": split,
+                    "state": "here",
+                    "why": "",
                     "pairs": len(data),
                     "photos": len(data.photos()),
                     "size": f"{data.size[0]}x{data.size[1]}",

@@ -25,6 +25,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     },
     "datasets": {
         "catwalk": "fhpt_bench.datasets.catwalk:Catwalk",
+        "deepfashion": "fhpt_bench.datasets.deepfashion:by_name",
+        "market1501": "fhpt_bench.datasets.market1501:by_name",
     },
     "metrics": {
         "face": "fhpt_bench.metrics.face:FaceIdentity",

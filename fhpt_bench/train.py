@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from fhpt_bench import registry, train_config
+from fhpt_bench import datasets, registry, train_config
 from fhpt_bench.errors import BenchError
 from fhpt_bench.train_config import Recipe
 from fhpt_bench.train_data import TrainingPairs
@@ -45,8 +45,9 @@ def train(
     snapshot_minutes: float = 5.0,
     log_every: int = 20,
 ) -> Path:
-    """Train ``baseline`` (a name or its folder) on ``data``'s train split and return the folder of the snapshot to use.
+    """Train ``baseline`` on the train split of ``data``, and return the folder of the snapshot to use.
 
+    ``baseline``: a name or its folder; ``data``: a name, or the folder of a prepared data set.
     ``budget`` ("90m", "2h", "1200s") or ``samples`` ends training and stretches the schedule; with neither, the
     recipe's samples do. ``out`` receives ``log.jsonl``, TensorBoard events, ``grids/*.png`` and
     ``snapshots/<samples>/``; the snapshot with the least validation distance and the latest one are kept. Start the
@@ -59,15 +60,16 @@ def train(
     limit, goal = train_config.seconds(budget) if budget else None, samples or (None if budget else recipe.samples)
     batch_size = recipe.batch if batch_size is None else batch_size
     fabric = _fabric(device, precision)
-    dataset = registry.find("datasets", data)
+    size = settings.get("model", {}).get("size")
+    training, held_out = (datasets.load(data, split, size=tuple(size) if size else None) for split in ("train", "val"))
     if batch_size < 1 or batch_size % fabric.world_size:
         raise BenchError(f"batch {batch_size} does not divide over {fabric.world_size} processes", fix="a multiple")
     share = batch_size // fabric.world_size
 
-    # Data: the whole of it in memory.
-    pairs, validation = TrainingPairs(dataset("train"), seed, hue=recipe.hue), TrainingPairs(dataset("val"))
+    # Data: in memory where there is room for it.
+    pairs, validation = TrainingPairs(training, seed, hue=recipe.hue), TrainingPairs(held_out)
     identity = {
-        "baseline": folder.name, "config": config, "settings": settings, "data": dataset("train").sha256, "seed": seed,
+        "baseline": folder.name, "config": config, "settings": settings, "data": training.sha256, "seed": seed,
         "batch_size": batch_size, "precision": precision, "budget": limit, "samples": goal,
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Training pairs: decoded once into memory, then drawn in an order that only the seed decides.
+"""Training pairs: decoded once into memory where they fit, then drawn in an order that only the seed decides.
 
 Sample number k, its augmentation included, is a function of (seed, k). So nothing about the order needs saving, and
 neither the number of processes or workers nor an interruption changes what is drawn.
@@ -35,10 +35,14 @@ def hue_rotation(angle: float) -> NDArray[np.float32]:
     return turn
 
 
-class TrainingPairs:
-    """Every photo of a data set as uint8 in memory (135 KB each at 256x176), its body points.
+IN_MEMORY = 2 << 30
+"""Bytes. Catwalk's training photographs take 0.2 GB, DeepFashion's at 256x176 6.6."""
 
-    And which of them pair up.
+
+class TrainingPairs:
+    """Every photo of a data set (135 KB at 256x176), its body points, and which of them pair up.
+
+    As uint8 in memory if all of them together take at most ``IN_MEMORY`` bytes; else each is decoded when it is drawn.
     """
 
     def __init__(self, dataset: Dataset, seed: int = 0, *, hue: float = 0.0) -> None:
@@ -52,20 +56,35 @@ class TrainingPairs:
         place = {photo.id: index for index, photo in enumerate(photos)}
         height, width = dataset.size
         self.seed, self.hue, self.size = seed, hue, (height, width)
-        self.images = torch.empty(len(photos), 3, height, width, dtype=torch.uint8)
-        for index, photo in enumerate(photos):
-            image = photo.read()  # not .image, which would keep a second copy
-            if image.shape != (height, width, 3):
-                raise BenchError(
-                    f"an image of {image.shape}, not {(height, width, 3)}", where=photo.id, fix="repair the data set"
-                )
-            self.images[index] = torch.from_numpy(image.transpose(2, 0, 1).copy())
+        self.photos = photos
+        self.images: Tensor | None = None
+        if len(photos) * height * width * 3 <= IN_MEMORY:
+            images = torch.empty(len(photos), 3, height, width, dtype=torch.uint8)
+            for index in range(len(photos)):
+                images[index] = self._decoded(index)
+            self.images = images
         self.points = torch.from_numpy(np.stack([points_of(photo.pose) for photo in photos]))
-        pairs = [dataset[i] for i in range(len(dataset))]
+        pairs = (dataset[i] for i in range(len(dataset)))
         self.pairs = torch.tensor([[place[pair.source.id], place[pair.target.id]] for pair in pairs])
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    def _decoded(self, index: int) -> Tensor:
+        """3 x H x W uint8."""
+        photo = self.photos[index]
+        image = photo.read()  # not .image, which would keep a second copy
+        if image.shape != (*self.size, 3):
+            raise BenchError(
+                f"an image of {image.shape}, not {(*self.size, 3)}", where=photo.id, fix="repair the data set"
+            )
+        return torch.from_numpy(image.transpose(2, 0, 1).copy())
+
+    def _images(self, chosen: Tensor) -> Tensor:
+        """N x 3 x H x W uint8."""
+        if self.images is not None:
+            return self.images[chosen]
+        return torch.stack([self._decoded(index) for index in chosen.tolist()])
 
     def drawn(self, numbers: Sequence[int], scale: float = 1.0) -> dict[str, Tensor]:
         """Samples ``numbers`` (0, 1, ... in the order of training) with augmentation: see ``batch``."""
@@ -87,7 +106,7 @@ class TrainingPairs:
         """
         result: dict[str, Tensor] = {}
         for role, chosen in zip(("source", "target"), self.pairs[list(indices)].T, strict=True):
-            images, points = self.images[chosen].float() / 255, self.points[chosen]
+            images, points = self._images(chosen).float() / 255, self.points[chosen]
             if flips is not None:
                 images = torch.where(flips[:, None, None, None], images.flip(3), images)
                 mirrored = points[:, list(BODY18_FLIP)] * torch.tensor([-1.0, 1.0]) + torch.tensor(

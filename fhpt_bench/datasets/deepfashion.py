@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.datasets import home
 from fhpt_bench.datasets.folder import Folder
 from fhpt_bench.datasets.names import FashionName
 from fhpt_bench.datasets.prepared import PreparedSet, Size
@@ -71,6 +72,11 @@ class DeepFashion(PreparedSet):
         for row in folder.rows("attributes.csv"):
             number = row.pop("item").removeprefix("id_")
             self._words[number] = {label: words for label, words in row.items() if words}
+
+
+def by_name(split: str = "test") -> DeepFashion:
+    """DeepFashion's In-shop benchmark, as `fhpt-bench data prepare` left it in $FHPT_BENCH_DATA/deepfashion."""
+    return DeepFashion(home(DeepFashion.kind), split)
 
 
 def _parsed(name: str) -> FashionName:

@@ -118,3 +118,12 @@ def _box(row: Mapping[str, str]) -> Box | None:
         return None
     x0, y0, x1, y1 = (float(row[corner]) for corner in ("x0", "y0", "x1", "y1"))
     return x0, y0, x1, y1
+
+
+def kind_of(root: Path) -> str:
+    """What a folder with a manifest holds; empty where the manifest says nothing of it, as Catwalk's."""
+    try:
+        manifest = json.loads((root / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return ""
+    return str(manifest.get("kind", "")) if isinstance(manifest, dict) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from fhpt_bench.datasets import home
 from fhpt_bench.datasets.names import MarketName
 from fhpt_bench.datasets.prepared import PreparedSet, Size
 
@@ -29,6 +30,11 @@ class Market1501(PreparedSet):
     def labels(self, name: str) -> dict[str, str]:
         parsed = _parsed(name)
         return {"item": parsed.person, "outfit": parsed.person, "camera": parsed.camera}
+
+
+def by_name(split: str = "test") -> Market1501:
+    """Market-1501, as `fhpt-bench data prepare` left it in $FHPT_BENCH_DATA/market1501."""
+    return Market1501(home(Market1501.kind), split)
 
 
 def _parsed(name: str) -> MarketName:
