@@ -64,8 +64,6 @@ class EvalProtocol(BaseModel):
     """Data set it is made for; ``--data`` may name another, the record says which."""
     size: tuple[int, int]
     """height, width of the images it takes."""
-    pairs: str = ""
-    """Whose pair list, where the data set has several: ``patn`` or ``dsc`` of DeepFashion."""
     headline: Headline
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
     sha256: str
