@@ -158,3 +158,12 @@ def test_blur_changes_what_is_read(photos) -> None:
     assert np.abs(sharp.extract(images) - blurred.extract(images)).max() > 1e-3
     taps = features.build(blurred.base).extract(images)
     np.testing.assert_array_equal(blurred.reduce(taps), blurred.extract(images))
+
+
+@pytest.mark.parametrize("name", evaluators.NAMES)
+def test_the_card_prints_what_was_measured(name: str) -> None:
+    card = (evaluators.folder(name) / "README.md").read_text("utf-8")
+    for score in json.loads(evaluators.find(name, "catwalk").accuracy.read_text("utf-8"))["val"]:
+        assert f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]" in card, score["name"]
+    if name == "gender":
+        assert "never for real individuals" in card
