@@ -53,7 +53,8 @@ def resolve(
         raise BenchError(
             f"protocol {loaded.name} measures {'x'.join(map(str, loaded.size))} images, "
             f"{dataset.name} has {'x'.join(map(str, dataset.size))}",
-            fix="choose a protocol for that size: fhpt-bench list protocols",
+            fix="choose a protocol for that size (fhpt-bench list protocols); "
+            f"{loaded.name}@{dataset.size[0]}x{dataset.size[1]} takes the same measures of it, under that name",
         )
     count = count_pairs(dataset, limit)
     return Job(
