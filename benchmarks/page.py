@@ -21,6 +21,18 @@ TOOLS = {
 }
 
 
+MARK = "<!-- below: python -m benchmarks.fine_grained -->\n"
+"""Between the two parts of the page, which two programs write."""
+
+
+def put(page: Path, part: int, text: str) -> None:
+    """Write part 0 (perceptual) or 1 (fine-grained) of the page, and leave the other as it is."""
+    old, _, new = page.read_text(encoding="utf-8").partition(MARK) if page.exists() else ("", "", "")
+    parts = [old, new]
+    parts[part] = text
+    page.write_text(f"{parts[0].rstrip()}\n\n{MARK}\n{parts[1].strip()}\n", encoding="utf-8")
+
+
 def write(found: dict[str, Any]) -> str:
     """Markdown: every number out of ``found``, no number of its own."""
     basis = 0 if max(found["load"]) <= (os.cpu_count() or 1) + 0.5 else 1
@@ -37,7 +49,7 @@ def _head(found: dict[str, Any]) -> str:
 Written by `python -m benchmarks.perceptual` on {datetime.now(UTC):%Y-%m-%d}; run it again rather than trust it.
 It needs the packages of `fhpt-bench[test]` and pulls the networks on first use.
 
-Machine: {_processor()}, {cores} cores, no accelerator; Python {python}, {packages}.
+Machine: {processor()}, {cores} cores, no accelerator; Python {python}, {packages}.
 Load average before each part: {min(loads):.1f} to {max(loads):.1f}. On a quiet machine it is what the part before left,
 at most about {cores}; more means that other work ran beside: then the seconds are too long, and processor time, which
 feels it less, is what to compare.
@@ -72,12 +84,12 @@ starts, for everyone. Each tool reads the files itself; "the networks alone" get
 Processor time is that of all threads (`OMP_WAIT_POLICY=passive`: waiting is not counted); ours includes loading the
 networks, and {times["ours"]["summarise"][0]:.1f} s of summaries (intervals of every score).
 
-{_table(("", "what", "seconds", "ms a pair", "processor s", "processor ms a pair"), rows)}
+{table_of(("", "what", "seconds", "ms a pair", "processor s", "processor ms a pair"), rows)}
 
 Compared {BASES[basis]}:
 
 - fhpt-bench takes **{ratio:.2f} x** the bare forward passes of the libraries' modules (aim: at most 1.3 x:
-  {_met(ratio <= 1.3)}), and {own:.2f} x those of its own form of the networks (channels last, folded).
+  {met_or_not(ratio <= 1.3)}), and {own:.2f} x those of its own form of the networks (channels last, folded).
 - Today's tools together take **{gain:.1f} x** as long as fhpt-bench.
 """
 
@@ -110,7 +122,7 @@ def _agreement(found: dict[str, Any]) -> str:
             )
     return f"""## The same numbers
 
-{_table(("score", "tool", "fhpt-bench", "tool", "difference"), rows)}
+{table_of(("score", "tool", "fhpt-bench", "tool", "difference"), rows)}
 
 torch-fidelity feeds Inception through TensorFlow 1's resize, as our `fid` does here (`extractor` in
 [perceptual.toml](../benchmarks/perceptual.toml)); its KID is a mean over random subsets, ours the full U-statistic.
@@ -128,10 +140,10 @@ def _distance(found: Sequence[dict[str, Any]], basis: int) -> str:
             seconds = (f"{time:.2f}" for time in line["time"])
             rows.append((given, names[way], *seconds, f"{times[way]:.1f} x", f"{line['value']:.6f}"))
         aims.append(
-            f"- {given}: {times['sqrtm']:.1f} x as fast as `sqrtm` (aim 8 x: {_met(times['sqrtm'] >= 8)}), "
-            f"{times['eigvals']:.1f} x as fast as `eigvals` (aim 2 x: {_met(times['eigvals'] >= 2)})."
+            f"- {given}: {times['sqrtm']:.1f} x as fast as `sqrtm` (aim 8 x: {met_or_not(times['sqrtm'] >= 8)}), "
+            f"{times['eigvals']:.1f} x as fast as `eigvals` (aim 2 x: {met_or_not(times['eigvals'] >= 2)})."
         )
-    table = _table(("given", "way", "seconds", "processor s", "of ours", "value"), rows)
+    table = table_of(("given", "way", "seconds", "processor s", "of ours", "value"), rows)
     head = ["## The Frechet distance alone", "", f"2,048 dimensions; compared {BASES[basis]}."]
     return "\n".join([*head, "", table, "", *aims, ""])
 
@@ -150,22 +162,22 @@ networks are replaced by stand-ins of the same output shapes (`benchmarks/memory
 stage of measuring takes more, at any number of pairs. Summarising takes more from 2,048 pairs on, where FID goes over
 to 2048 x 2048 covariances, and no more after that.
 
-{_table(("pairs", "measuring", "summarising"), rows)}
+{table_of(("pairs", "measuring", "summarising"), rows)}
 
-From {few:,} to {many:,} pairs the peak grows by **{growth:.0f} MB** (aim: at most 100 MB: {_met(growth <= 100)}).
+From {few:,} to {many:,} pairs the peak grows by **{growth:.0f} MB** (aim: at most 100 MB: {met_or_not(growth <= 100)}).
 """
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _met(met: bool) -> str:
+def met_or_not(met: bool) -> str:
     return "met" if met else "**not met**"
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

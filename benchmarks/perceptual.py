@@ -37,17 +37,17 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         found = _measure_all(given.folder or Path(temporary), given.pairs, given.memory_pairs)
-    given.out.write_text(page.write(found), encoding="utf-8")
+    page.put(given.out, 0, page.write(found))
     print(given.out)
 
 
 def _measure_all(folder: Path, pairs: int, memory_pairs: Sequence[int]) -> dict[str, Any]:
     """Every part; those that ``folder`` has a result of already, from a run that was stopped, are not run again."""
     data = pictures.catwalk()
-    pictures.write(data, folder / "speed", pairs, targets=True)
+    pictures.write(data, folder / "speed", pairs)
     parts: list[tuple[str, Path]] = [(name, folder / "speed") for name in contenders.CONTENDERS]
     parts.append(("distance", folder))
-    pictures.write(pictures.Repeated(data, 10), folder / "memory", max(memory_pairs, default=0), targets=False)
+    pictures.write(pictures.Repeated(data, 10), folder / "memory", max(memory_pairs, default=0), ["generated"])
     parts.extend((f"memory {count}", folder / "memory") for count in memory_pairs)
     kept = folder / f"found-{pairs}.json"
     found: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}

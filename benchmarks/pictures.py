@@ -26,15 +26,15 @@ def generated(pair: Pair, number: int) -> Image:
     return np.clip(np.roll(pair.target.image, 2, axis=1) + noise, 0, 255).astype(np.uint8)
 
 
-def write(data: Dataset, folder: Path, pairs: int, *, targets: bool) -> None:
-    """``folder/generated/<id>.png`` and ``folder/target/<id>.png`` of the first so many pairs; those there already are
-    kept."""
+def write(data: Dataset, folder: Path, pairs: int, roles: Sequence[str] = ("generated", "target")) -> None:
+    """``folder/<role>/<pair id>.png`` of the first so many pairs, for roles generated, target and source; those there
+    already are kept."""
     for number in range(pairs):
         pair = data[number]
-        for name in ("generated", "target")[: 1 + targets]:
-            path = folder / name / f"{pair.id}.png"
+        for role in roles:
+            path = folder / role / f"{pair.id}.png"
             if not path.exists():
-                write_png(path, pair.target.image if name == "target" else generated(pair, number))
+                write_png(path, generated(pair, number) if role == "generated" else getattr(pair, role).image)
     (folder / "pairs.json").write_text(json.dumps([data[i].id for i in range(pairs)]))
 
 

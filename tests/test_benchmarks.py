@@ -6,6 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from fhpt_bench import protocol
+from fhpt_bench.datasets.catwalk import Catwalk
 from fhpt_bench.images import write_png
 from fhpt_bench.metrics.psnr import PSNR
 from fhpt_bench.metrics.ssim import SSIM
@@ -76,3 +78,69 @@ def test_on_a_busy_machine_it_compares_processor_time_and_says_so(page: ModuleTy
     text = page.write(measured(page, bare=5.0, load=99.0))
     assert "Compared in processor time, as the machine was busy" in text
     assert "**0.60 x** the bare forward passes" in text
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"benchmarks.{name}")
+
+
+def test_each_program_writes_its_part_of_the_page(page: ModuleType, tmp_path: Path) -> None:
+    where = tmp_path / "performance.md"
+    where.write_text("# Old\n")
+    page.put(where, 1, "## Stages\n")
+    page.put(where, 0, "# New\n")
+    assert where.read_text() == f"# New\n\n{page.MARK}\n## Stages\n"
+    page.put(where, 1, "## Later\n")
+    assert where.read_text() == f"# New\n\n{page.MARK}\n## Later\n"
+
+
+def test_a_stage_runs_through_the_harness_bare_and_as_scripts_do(
+    benchmark: Callable[[str], ModuleType], tmp_path: Path
+) -> None:
+    data = Catwalk("test")
+    benchmark("pictures").write(data, tmp_path, 2, ("generated", "target", "source"))
+    command = [sys.executable, "-m", "benchmarks.fine_grained", "--only", "resnet", "--repeats", "2"]
+    done = subprocess.run([*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)
+    assert set(result["times"]) == {"bare", "first", "cached", "today"}
+    assert all(len(times) == 2 and min(min(time) for time in times) > 0 for times in result["times"].values())
+    pairs = [data[0], data[1]]
+    photos = {p.target.id for p in pairs} | {p.source.id for p in pairs}
+    assert sum(result["images"].values()) == 2 + len(photos), "each image once"
+    assert result["summaries"]["pairs"] == 600
+
+
+def test_its_stages_measure_what_their_protocol_names(benchmark: Callable[[str], ModuleType]) -> None:
+    stages = benchmark("stages")
+    names = [name for stage in stages.STAGES.values() for name in stage.metrics]
+    assert sorted(names) == sorted(metric.name for metric in protocol.load(stages.PROTOCOL).build())
+
+
+def test_the_page_of_the_stages_compares_within_a_run(benchmark: Callable[[str], ModuleType]) -> None:
+    # The machine was slow in some runs, and in the last one for the networks alone: 3 / 4 of medians would be wrong.
+    times = {
+        "bare": [[1, 1], [4, 4], [9, 9]],
+        "first": [[2, 2], [8, 8], [3, 3]],
+        "cached": [[1.5, 1.5], [6, 6], [2.25, 2.25]],
+        "today": [[6, 6], [24, 24], [9, 9]],
+    }
+    found = {"ours": {"faces": 3.0}, "today": {"faces": 2.0}}
+    stage = {"times": times, "images": {"generated": 4, "target": 3, "source": 2}, "today images": 12, "found": found}
+    stage["summaries"] = {"pairs": 600, "time": [0.5, 0.25]}
+    line = {
+        "size": "small",
+        "queries": 6,
+        "gallery": 5,
+        "same": 1.0,
+        "times": {way: [2, 1] for way in ("ours", "bare", "today")},
+    }
+    missing = {"missing": "no such package"}
+    text = benchmark("fine_grained_page").write(
+        {"pairs": 4, "load": [1.0], "search": [line], "stages": {"face": stage, "pose": missing}}
+    )
+    assert "| face identity | **fhpt-bench**, first time | 9 | 3.0 | 3.0 | 2.00 x | 2.00 x | 3 |" in text
+    assert "**3.0 x** the processor's time of ours, and **4.0 x** once the truth is cached" in text
+    assert "| face identity | faces | 3 | 2 |" in text
+    assert "keypoints: no such package." in text
