@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from fhpt_bench import cli_data
 from fhpt_bench.cli_options import AsJson, Limit, Protocol, Seed, Split, Workers, print_json, say
 
 weights_app = typer.Typer(no_args_is_help=True, help="The pretrained networks behind the metrics: list, pull, check.")
-data_app = typer.Typer(no_args_is_help=True, help="Data sets: list, check, pairs, render, detections.")
+data_app = typer.Typer(
+    no_args_is_help=True, help="Data sets: list, prepare, check, poses, faces, pairs, export, render, detections."
+)
 
 
 @weights_app.command("list")
@@ -70,12 +73,12 @@ def data_list(as_json: AsJson = False) -> None:
         show.print_rows(shown, only=[column for column in shown[0] if column != "why"])
 
 
-@data_app.command("check")
-def data_check(data: Annotated[str, typer.Argument(help="Data set's name or folder.")] = "catwalk") -> None:
-    """Every file against the manifest's sha256."""
-    from fhpt_bench import data as sets
-
-    print(sets.check(data))
+data_app.command(
+    "prepare", epilog="Example: fhpt-bench data prepare deepfashion 'In-shop Clothes Retrieval Benchmark' deepfashion"
+)(cli_data.prepare)
+data_app.command("check", epilog="Examples: fhpt-bench data check | fhpt-bench data check deepfashion/")(cli_data.check)
+data_app.command("poses", epilog="Example: fhpt-bench data poses deepfashion --detector mediapipe")(cli_data.poses)
+data_app.command("faces", epilog="Example: fhpt-bench data faces deepfashion")(cli_data.faces)
 
 
 @data_app.command("pairs", epilog="Example: fhpt-bench data pairs > pairs.csv   (name each image <id>.png)")

@@ -52,6 +52,16 @@ def home(name: str) -> Path:
     return folder
 
 
+def prepared_folder(name: str) -> Path | None:
+    """The folder behind ``name`` (a prepared data set or its folder); None for any other data set."""
+    from fhpt_bench.datasets.folder import kind_of
+
+    base, _ = _options(name)
+    if (Path(base) / "manifest.json").is_file():
+        return Path(base) if kind_of(Path(base)) else None
+    return home(base) if base in PREPARED else None
+
+
 def _in_folder(root: Path, split: str, options: dict[str, Any]) -> Dataset:
     from fhpt_bench.datasets.catwalk import Catwalk
     from fhpt_bench.datasets.deepfashion import DeepFashion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -79,6 +80,7 @@ def by_name(split: str = "test") -> DeepFashion:
     return DeepFashion(home(DeepFashion.kind), split)
 
 
+@lru_cache(maxsize=1 << 17)
 def _parsed(name: str) -> FashionName:
     found = FashionName.parse(name)
     assert found is not None, f"{name} came past the preparation"

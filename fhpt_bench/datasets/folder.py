@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,11 +77,11 @@ class Folder:
         if self.has(name):
             yield from csv.DictReader(self.text(name).splitlines())
 
-    def keypoints(self) -> dict[str, Points]:
-        """By photo, in the frame of the tables: those of the lists first, then what detectors found."""
+    def keypoints(self, only: Container[str] | None = None) -> dict[str, Points]:
+        """By photo (of ``only``), in the frame of the tables: those of the lists first, then what detectors found."""
         found: dict[str, Points] = {}
         for name in self._tables("keypoints"):
-            for photo, points in lists.read_annotation(self.text(name), self.root / name).items():
+            for photo, points in lists.read_annotation(self.text(name), self.root / name, only).items():
                 found.setdefault(photo, points)
         return found
 

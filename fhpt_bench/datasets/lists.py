@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import permutations
 
 import numpy as np
@@ -27,8 +27,9 @@ HEADER = "name:keypoints_y:keypoints_x"
 _LARGEST = 4096
 
 
-def read_annotation(text: str, where: object) -> dict[str, Points]:
-    """Name, as the file writes it -> points, in the file's own frame. BenchError that names the first bad line.
+def read_annotation(text: str, where: object, only: Container[str] | None = None) -> dict[str, Points]:
+    """Name, as the file writes it -> points, in the file's own frame; ``only``: of these names alone, the other lines
+    are not looked at. BenchError that names the first bad line.
 
     A point is missing where x and y are both -1: in a 256 x 176 frame -1 alone is a place, one pixel outside. In a file
     that has no such point at all, x and y both 0 are missing.
@@ -36,26 +37,27 @@ def read_annotation(text: str, where: object) -> dict[str, Points]:
     found: dict[str, Points] = {}
     for number, line in enumerate(text.splitlines(), 1):
         name, _, rest = line.partition(":")
-        if not line.strip() or (number == 1 and name.strip() == "name"):
+        name = name.strip()
+        if not line.strip() or (number == 1 and name == "name") or (only is not None and name not in only):
             continue
-        found[name.strip()] = _points(rest, f"{where}, line {number}")
+        try:
+            found[name] = _points(rest)
+        except (ValueError, TypeError, RecursionError) as error:
+            fix = "name:[y, ...]:[x, ...], 18 numbers each, -1 for a missing point"
+            what = f"not a line of an annotation file: {error}"
+            raise BenchError(what, where=f"{where}, line {number}", fix=fix) from None
     if not any(missing(points).any() for points in found.values()):
         for points in found.values():
             points[(points == 0).all(axis=1)] = MISSING
     return found
 
 
-def _points(rest: str, where: str) -> Points:
-    try:
-        axes = [json.loads(part) for part in rest.split(":")]
-        # numpy would take True, 1.5 and "1" as well
-        if len(axes) != 2 or any(len(a) != 18 or any(type(v) is not int for v in a) for a in axes):
-            raise ValueError("two lists of 18 whole numbers are needed")
-        if any(abs(value) > _LARGEST for axis in axes for value in axis):
-            raise ValueError(f"a value beyond {_LARGEST} pixels")
-    except (ValueError, TypeError, RecursionError) as error:
-        fix = "name:[y, ...]:[x, ...], 18 numbers each, -1 for a missing point"
-        raise BenchError(f"not a line of an annotation file: {error}", where=where, fix=fix) from None
+def _points(rest: str) -> Points:
+    axes = [json.loads(part) for part in rest.split(":")]
+    if [len(axis) for axis in axes] != [18, 18] or {type(value) for axis in axes for value in axis} != {int}:
+        raise ValueError("two lists of 18 whole numbers are needed")  # numpy would take True, 1.5 and "1" as well
+    if max(map(max, axes)) > _LARGEST or min(map(min, axes)) < -_LARGEST:
+        raise ValueError(f"a value beyond {_LARGEST} pixels")
     return np.array(axes[::-1], np.int16).T
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -37,6 +38,7 @@ def by_name(split: str = "test") -> Market1501:
     return Market1501(home(Market1501.kind), split)
 
 
+@lru_cache(maxsize=1 << 17)
 def _parsed(name: str) -> MarketName:
     found = MarketName.parse(name)
     assert found is not None, f"{name} came past the preparation"

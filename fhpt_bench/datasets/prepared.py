@@ -45,6 +45,7 @@ class PreparedSet:
             raise BenchError(f"{self.kind} is not prepared at {_label(size)}", fix=f"one of {self._known_sizes()}")
         self.root, self.split, self.size, self.name = Path(root), split, (size[0], size[1]), self.kind
         self.which = pairs
+        self._images = self.root / "images" / _label(size)
         folder = Folder.open(self.root, self.kind)
         listed = "test" if split == "test" else "train"
         names = folder.names(f"{pairs}-{listed}")
@@ -118,9 +119,10 @@ class PreparedSet:
             )
         self._pixels = [bytes.fromhex(rows[name][label]) for name in self._names]
         self._parsing = [bytes.fromhex(rows[name]["parsing"]) for name in self._names]
-        points, faces = folder.keypoints(), folder.faces()
+        points, faces = folder.keypoints(self._place), folder.faces()
         nowhere = np.full((18, 2), lists.MISSING, np.int16)
         self._points = np.stack([points.get(name, nowhere) for name in self._names] or [nowhere])
+        self._at, self._visible = self._located(self._points)
         self._faces: dict[str, Box] = {n: box for n in self._names if (box := faces.get(n)) is not None}
         self.read_attributes(folder)
 
@@ -152,18 +154,21 @@ class PreparedSet:
 
     def photo(self, name: str) -> Photo:
         """The photograph called ``name``; a new object each time, so that decoded pixels do not pile up."""
-        path = self.root / "images" / _label(self.size) / f"{name}.png"
-        read = partial(read_checked, path, self.size, self._pixels[self._place[name]])
+        read = partial(read_checked, self._images, name, self.size, self._pixels[self._place[name]])
         return Photo(name, self._pose(name), self.person(name), read, self.labels(name))
 
-    def _pose(self, name: str) -> Pose:
-        points = self._points[self._place[name]]
+    def _located(self, points: NDArray[np.int16]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """N x 18 x 2 of the tables -> places in images of ``size``, NaN where missing, and which are in the frame."""
         at = self.points_at(points.astype(np.float32))
-        at[lists.missing(points)] = np.nan
-        with np.errstate(invalid="ignore"):
-            inside = (at > -0.5).all(axis=1) & (at[:, 0] < self.size[1] - 0.5) & (at[:, 1] < self.size[0] - 0.5)
-        visible = np.where(inside, VISIBLE, OUTSIDE).astype(np.uint8)
-        return Pose(at, visible, face=self._face(name, visible))
+        inside = (at > -0.5).all(axis=2) & (at[..., 0] < self.size[1] - 0.5) & (at[..., 1] < self.size[0] - 0.5)
+        missing = (points == lists.MISSING).all(axis=2)
+        at[missing] = np.nan
+        return at, np.where(inside & ~missing, VISIBLE, OUTSIDE).astype(np.uint8)
+
+    def _pose(self, name: str) -> Pose:
+        place = self._place[name]
+        at, visible = self._at[place], self._visible[place]
+        return Pose(at.copy(), visible.copy(), face=self._face(name, visible))
 
     def _face(self, name: str, visible: NDArray[np.uint8]) -> Face | None:
         """The box; no face points. Frontal: nose, both eyes and both ears are among the keypoints."""
@@ -233,8 +238,9 @@ class _Photos(Sequence[Photo]):
         return self._data.photo(self._names[index])
 
 
-def read_checked(path: Path, size: Size, pixels: bytes) -> Image:
-    """The image; BenchError where it is not the one that was prepared."""
+def read_checked(folder: Path, name: str, size: Size, pixels: bytes) -> Image:
+    """The image ``name`` in ``folder``; BenchError where it is not the one that was prepared."""
+    path = folder / f"{name}.png"
     image, _ = images.read(path, size)
     if bytes.fromhex(images.pixels_sha256(image)) != pixels:
         raise BenchError("an image is not the one that was prepared", where=path, fix="fhpt-bench data check DIR")

@@ -14,12 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from fhpt_bench.errors import BenchError
 from fhpt_bench.prepare import kinds, pictures, tables
 from fhpt_bench.prepare.gather import Gathered, gather
 from fhpt_bench.prepare.kinds import Kind
+from fhpt_bench.prepare.owner import owned
 from fhpt_bench.prepare.source import Entry, opened
 from fhpt_bench.prepare.work import JOURNAL, Done, Task, make_all
 
@@ -78,16 +77,16 @@ def prepare(
     """
     about = kinds.find(kind)
     wanted = pictures.labels(sizes, about.sizes)
-    with opened(Path(source)) as entries, _owned(Path(out), about):
+    with opened(Path(source)) as entries, owned(Path(out), about.name):
         found = gather(about, entries)
         tasks = _tasks(about, entries)
         if not tasks:
             fix = f"it is licensed by {about.images_from}"
             raise BenchError(f"no photograph of {kind} is in the source", where=source, fix=fix)
-        for split in ("train", "test"):
-            which = f"patn-{split}"
-            if which not in found.pairs and found.points and which in found.names:
-                found.pairs[which] = tables.derive_pairs(about, found.names, found.points, which)
+        known = tables.detected_points(Path(out)) | found.points
+        for which in ("patn-train", "patn-test"):
+            if which not in found.pairs and known and which in found.names:
+                found.pairs[which] = tables.derive_pairs(about, found.names[which], known)
                 found.derived.add(which)
         done, resumed = make_all(about, tasks, Path(out), wanted, workers, show)
         summary = _summary(about, out, found, done, resumed, wanted)
@@ -109,38 +108,6 @@ def _tasks(kind: Kind, entries: Sequence[Entry]) -> list[Task]:
         else:
             photos.setdefault(stem, []).append(entry)
     return [Task(stem, tuple(files), parsings.get(stem)) for stem, files in sorted(photos.items())]
-
-
-class _Owner:
-    """One preparation at a time, in an empty folder or in one that an earlier preparation of this kind began."""
-
-    def __init__(self, out: Path, kind: Kind) -> None:
-        self.out, self.kind = out, kind
-
-    def __enter__(self) -> None:
-        if self.out.exists() and not self.out.is_dir():
-            raise BenchError("this is a file", where=self.out, fix="name a folder for the prepared data set")
-        names = {path.name for path in self.out.iterdir()} if self.out.is_dir() else set()
-        marker = self.out / ".kind"
-        if names - {".lock"} and not marker.is_file():
-            raise BenchError("the folder is not empty, and no prepared data set", where=self.out, fix="name another")
-        if marker.is_file() and marker.read_text("utf-8").strip() != self.kind.name:
-            raise BenchError(
-                f"the folder holds {marker.read_text('utf-8').strip()}", where=self.out, fix="name another"
-            )
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.lock = FileLock(self.out / ".lock", timeout=0)
-        try:
-            self.lock.acquire()
-        except Timeout:
-            raise BenchError("another process prepares this folder", where=self.out, fix="wait for it") from None
-        marker.write_text(f"{self.kind.name}\n", "utf-8")
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.release()
-
-
-_owned = _Owner
 
 
 def _summary(

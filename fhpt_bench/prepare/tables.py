@@ -36,11 +36,11 @@ def write(root: Path, kind: Kind, found: Gathered, done: Mapping[str, Done], abo
         tables[f"lists/{which}.lst"] = "".join(f"{name}\n" for name in names)
     for which, pairs in found.pairs.items():
         tables[f"lists/pairs-{which}.csv"] = text(("from", "to"), pairs)
-    kept = _detected(root)
-    files = dict(kept)
+    files = detected(root)
     for name, content in tables.items():
         files[name] = put(root, name, content)
-    write_manifest(root, kind.name, files, {**about, "derived": sorted(found.derived)})
+    manifest = {"format": FORMAT, "kind": kind.name, **about, "derived": sorted(found.derived)}
+    write_json(root / "manifest.json", {**manifest, "files": dict(sorted(files.items()))})
 
 
 def put(root: Path, name: str, content: str) -> str:
@@ -51,15 +51,9 @@ def put(root: Path, name: str, content: str) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write_manifest(root: Path, kind: str, files: Mapping[str, str], about: Mapping[str, Any]) -> None:
-    manifest = {"format": FORMAT, "kind": kind, **about, "files": dict(sorted(files.items()))}
-    write_json(root / "manifest.json", manifest)
-
-
-def derive_pairs(kind: Kind, names: Mapping[str, Sequence[str]], points: Mapping[str, Points], which: str) -> Any:
-    """Pairs of a split by the field's rule (``lists.derive``)."""
-    groups = {name: group for name in names[which] if (group := kind.group(name)) is not None}
-    return lists.derive(points, groups)
+def derive_pairs(kind: Kind, names: Sequence[str], points: Mapping[str, Points]) -> list[tuple[str, str]]:
+    """Pairs among ``names`` by the field's rule (``lists.derive``)."""
+    return lists.derive(points, {name: group for name in names if (group := kind.group(name)) is not None})
 
 
 def text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -80,10 +74,19 @@ def _photos(kind: Kind, found: Gathered, done: Mapping[str, Done]) -> str:
     return text(("photo", "made_from", *kind.sizes, "parsing", "partition"), rows)
 
 
-def _detected(root: Path) -> dict[str, str]:
-    """Tables that ``data poses`` and ``data faces`` added to an earlier preparation of the same folder."""
+def detected(root: Path) -> dict[str, str]:
+    """Tables that ``data poses`` and ``data faces`` added to the same folder before: name, sha256."""
     try:
         before = Folder.open(root)
     except BenchError:
         return {}
     return {n: sha for n, sha in before.manifest["files"].items() if n.startswith(("keypoints-", "faces-"))}
+
+
+def detected_points(root: Path) -> dict[str, Points]:
+    """Keypoints in those tables."""
+    names = [name for name in detected(root) if name.startswith("keypoints-")]
+    found: dict[str, Points] = {}
+    for name in names:
+        found |= lists.read_annotation(Folder.open(root).text(name), root / name)
+    return found
