@@ -28,6 +28,7 @@ from fhpt_bench.cli_options import (
 )
 from fhpt_bench.cli_resources import data_app, weights_app
 from fhpt_bench.cli_score import finish, score
+from fhpt_bench.cli_submit import submit, verify
 from fhpt_bench.errors import BenchError
 
 app = typer.Typer(
@@ -260,6 +261,8 @@ def train(
 
 app.command(epilog="Example: fhpt-bench inspect drn --count 4 --out drn_inside.png")(inspect)
 app.command(epilog="Example: fhpt-bench retrieve runs/catwalk-v1/drn --backbone resnet --out fig9.html")(retrieve)
+app.command(epilog="Example: fhpt-bench submit runs/catwalk-v1/drn --images --out drn.zip")(submit)
+app.command(epilog="Examples: fhpt-bench verify drn.zip --deep | fhpt-bench verify leaderboard/rows/*/*.json")(verify)
 app.command(epilog="Examples: fhpt-bench sanity | fhpt-bench sanity --damage blur --damage noise --pairs 32")(sanity)
 
 
