@@ -49,7 +49,7 @@ def measure(folder: Path, pairs: int) -> dict[str, float]:
 class StandIn:
     """Arrays of a network's shapes, made of the image itself at next to no cost."""
 
-    def __init__(self, name: str, device: str) -> None:
+    def __init__(self, name: str, device: str, data: str = "") -> None:
         self.name, self.key = name, f"stand-in {name}"
         self.small = name.startswith("inception")
         mixing = np.random.default_rng(0).normal(size=(32 * 22 * 3, 2048))
