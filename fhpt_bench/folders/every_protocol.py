@@ -192,7 +192,8 @@ def _record(
     inside = {metric.name: shared.name(job, metric) for metric in job.metrics}
     networks.unfit = {metric: unfits[name] for metric, name in inside.items() if name in unfits}
     own = {metric: rows[name] for metric, name in inside.items() if name in rows}
-    return record_of(job, model, own, networks, about_of(job, networks), images, seconds, start)
+    took = dict(seconds)
+    return record_of(job, model, own, networks, about_of(job, networks, took), images, took, start)
 
 
 class Shared:

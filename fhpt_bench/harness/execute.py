@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
+from typing import ParamSpec, TypeVar
 
 from fhpt_bench import registry
 from fhpt_bench.errors import BenchError
@@ -26,6 +27,9 @@ from fhpt_bench.record import Provenance, Record, write_record
 from fhpt_bench.types import Context, Rows
 
 PACKAGES = ("fhpt-bench", "torch", "torchvision", "numpy", "scipy", "scikit-image", "lpips", "pillow", "pandas")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def execute(job: Job, model: models.Model, where: Path, given: Reader | None = None) -> Record:
@@ -66,21 +70,34 @@ def execute(job: Job, model: models.Model, where: Path, given: Reader | None = N
                 show=job.show,
             )
             seconds["measure"], start = monotonic() - start, monotonic()
-            about = about_of(job, networks)
+            about = about_of(job, networks, seconds)
             record = record_of(job, model, rows, networks, about, images, seconds, start)
         write_record(record, folder.record)
     return record
 
 
-def about_of(job: Job, networks: Networks) -> Context:
-    """What the summaries may know beside rows."""
+def about_of(job: Job, networks: Networks, seconds: dict[str, float]) -> Context:
+    """What the summaries may know beside rows; ``seconds["references"]`` counts what the photographs of other splits
+    take, which are measured when a summary first asks for them."""
+    seconds["references"] = 0.0
+
+    def timed(measured: Callable[P, T]) -> Callable[P, T]:
+        def found(*arguments: P.args, **named: P.kwargs) -> T:
+            start = monotonic()
+            try:
+                return measured(*arguments, **named)
+            finally:
+                seconds["references"] += monotonic() - start
+
+        return found
+
     return context(
         job.data,
         job.indices,
         job.seed,
-        training_rows(job.data, networks, job.show),
-        validation_rows(job.data, networks, job.show),
-        training_moments(job.data, networks, job.show),
+        timed(training_rows(job.data, networks, job.show)),
+        timed(validation_rows(job.data, networks, job.show)),
+        timed(training_moments(job.data, networks, job.show)),
     )
 
 
@@ -97,7 +114,7 @@ def record_of(
     """The record of rows that are there. images: hash over all of them; start: when summarising began."""
     scores = summarise(job.metrics, rows, networks, about)
     drawn = curves(job.metrics, rows, networks, about)
-    took = {**seconds, "summarise": monotonic() - start}
+    took = {**seconds, "summarise": monotonic() - start - seconds["references"]}
     return Record(
         model=model.card,
         protocol=protocol_ref(job.protocol),

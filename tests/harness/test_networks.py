@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import sleep
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +14,9 @@ import torch
 
 from fhpt_bench import registry
 from fhpt_bench.datasets.catwalk import Catwalk
+from fhpt_bench.errors import BenchError
 from fhpt_bench.features import Name
+from fhpt_bench.harness import execute
 from fhpt_bench.harness.features import Networks
 from fhpt_bench.harness.models import find_model
 from fhpt_bench.harness.reference import validation_rows
@@ -164,6 +168,25 @@ def test_validation_rows_are_those_of_the_validation_people(monkeypatch, tmp_pat
     assert list(found.ids) == [p.id for p in photos]
     assert set(found.people).isdisjoint({data[i].target.person for i in range(len(data))})
     np.testing.assert_allclose(found.rows[5], photos[5].image.mean((0, 1)), rtol=1e-5)
+
+
+def test_photographs_of_other_splits_have_a_time_of_their_own(monkeypatch):
+    def asked(*_: Any) -> Any:
+        def rows(feature: str) -> Any:
+            sleep(0.05)
+            raise BenchError("none")
+
+        return rows
+
+    monkeypatch.setattr(execute, "validation_rows", asked)
+    seconds = {"measure": 1.0}
+    job = SimpleNamespace(data=Catwalk("test"), indices=[], seed=0, show=False)
+    about = execute.about_of(job, Networks([], "cpu"), seconds)  # type: ignore[arg-type]
+    assert seconds == {"measure": 1.0, "references": 0.0}, "nobody asked"
+    for _ in range(2):
+        with pytest.raises(BenchError):
+            about.validation("face")  # type: ignore[misc]
+    assert seconds["references"] >= 0.1
 
 
 def _colour(name: Name, device: str) -> _MeanColour:

@@ -46,7 +46,7 @@ def test_run_writes_images_rows_and_a_record_that_reads_back(tmp_path, protocol)
     assert record.people == tuple(f"p{i}" for i in range(6))
     whole = record.score("ssim")
     assert whole.low < whole.value < whole.high
-    assert set(record.provenance.seconds) == {"generate", "networks", "measure", "summarise"}
+    assert set(record.provenance.seconds) == {"generate", "networks", "measure", "references", "summarise"}
     assert str(tmp_path) not in (tmp_path / "out" / "record.json").read_text()
 
 
