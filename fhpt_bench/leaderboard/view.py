@@ -182,7 +182,8 @@ def _column(name: str, group: Sequence[Record], headline: bool) -> Column:
     parts, key = parse(name), family_of(name, group[0].protocol.headline)
     label, about = meaning(parts.metric)
     about = " ".join(filter(None, (about, *_settings(parts), _over(parts, key))))
-    places = decimals(telling or scores)
+    # A ranked row that nobody's face survives has no width to go by; then the references' intervals decide.
+    places = decimals(telling if any(s.low != s.high for s in telling) else scores)
     return Column(name, parts, label + parts.at, about, key, scores[0].better, headline, places)
 
 

@@ -97,6 +97,15 @@ def test_decimals_fit_the_interval_and_published_values_keep_theirs() -> None:
     assert decimals([score(14.0, None)]) == 0
 
 
+def test_where_the_ranked_rows_have_no_width_the_references_say_how_many_decimals() -> None:
+    def one(value: float, half: float) -> list[Score]:
+        name = "face-same@eer[target,all]"
+        return [Score(name=name, value=value, low=value - half, high=value + half, better="higher", pairs=9)]
+
+    rows = [make_record("mine", one(0.0, 0.0)), make_record("copy-source", one(0.69, 0.05), kind="reference")]
+    assert "0.69 [0.64, 0.74]" in to_markdown(rows)
+
+
 def test_numbers_have_a_true_minus_and_no_negative_zero() -> None:
     assert number(-0.00049, 4) == "\u22120.0005"
     assert number(-0.00049, 2) == "0.00"
