@@ -41,6 +41,18 @@ def load(name: str, split: str, *, size: tuple[int, int] | None = None, made_for
     return found
 
 
+def recorded(name: str, split: str, *, size: tuple[int, int] | None = None, made_for: str = "") -> Dataset:
+    """``load`` for a name out of a record, which somebody else may have written: only what is known here by its name.
+
+    Never a folder, and never ``module:attr`` or ``file.py:Class``, which would run whatever a record names.
+    """
+    if name not in registry.names("datasets") and name not in PREPARED:
+        raise BenchError(f"no data set is called {name[:80]!r} here", fix="name the one that was measured: --data")
+    if not re.fullmatch(r"[a-z0-9-]{1,40}", split):
+        raise BenchError(f"no split is called {split[:80]!r}", where=name)
+    return load(name, split, size=size, made_for=made_for)
+
+
 def home(name: str) -> Path:
     """``$FHPT_BENCH_DATA/<name>``: where a data set is looked for by its name; BenchError where none is prepared."""
     root = os.environ.get("FHPT_BENCH_DATA")

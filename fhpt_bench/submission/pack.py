@@ -127,9 +127,10 @@ def _protocol(record: Record, given: str | Path | None) -> tuple[bytes, EvalProt
 
 
 def _data(record: Record, given: str | Dataset | None, protocol: EvalProtocol) -> Dataset:
-    if given is None or isinstance(given, str):
-        name = record.data.name if given is None else given
-        data = datasets.load(name, record.data.split, size=protocol.size, made_for=protocol.data)
+    if isinstance(given, str):
+        data = datasets.load(given, record.data.split, size=protocol.size, made_for=protocol.data)
+    elif given is None:
+        data = datasets.recorded(record.data.name, record.data.split, size=protocol.size, made_for=protocol.data)
     else:
         data = given
     if data.sha256 != record.data.sha256:

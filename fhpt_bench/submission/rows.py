@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 from fhpt_bench import protocol as protocols
+from fhpt_bench import registry
+from fhpt_bench.datasets import PREPARED
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.models import slug
 from fhpt_bench.intervals import MAX_GROUPS
@@ -112,7 +114,9 @@ def misplaced(record: Record, path: Path) -> str:
         return f"it belongs in rows/{wanted}"
     if record.data.limit is not None or record.data.missing:
         return "a row over a part of the pairs is never ranked, and does not belong among the rows"
-    if record.protocol.sha256 and not known(record):
+    if record.data.name not in registry.names("datasets") and record.data.name not in PREPARED:
+        return f"no data set is called {record.data.name!r} here: nobody could measure the row again"
+    if not known(record):
         return (
             f"no protocol {record.protocol.name} with hash {record.protocol.sha256[:12]} ships or is in the CHANGELOG"
         )

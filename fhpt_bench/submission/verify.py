@@ -14,13 +14,13 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from fhpt_bench import datasets, registry
+from fhpt_bench import datasets
 from fhpt_bench import protocol as protocols
 from fhpt_bench.errors import BenchError
 from fhpt_bench.harness.folder import check_id
 from fhpt_bench.harness.measure import metric_slug
 from fhpt_bench.protocol import EvalProtocol
-from fhpt_bench.record import DataRef, Record, read_record
+from fhpt_bench.record import Record, read_record
 from fhpt_bench.submission import rows as alone
 from fhpt_bench.submission.again import Findings, rows_again, scores_again
 from fhpt_bench.submission.archive import PAIRS, PROTOCOL, RECORD, Archive, opened
@@ -233,7 +233,7 @@ class _Submission:
         try:
             if named is None:
                 size, made_for = (protocol.size, protocol.data) if protocol else (None, "")
-                data = datasets.load(_safe_data(ref), ref.split, size=size, made_for=made_for)
+                data = datasets.recorded(ref.name, ref.split, size=size, made_for=made_for)
             else:
                 data = datasets.load(named, ref.split) if isinstance(named, str) else named
         except BenchError as error:
@@ -245,7 +245,9 @@ class _Submission:
         if ref.missing:
             self.verdict.skip("data", f"{ref.missing} pairs were left out: rows do not tell which")
             return None
-        fits = len(self.ids) == ref.pairs <= len(data) and all(data[k].id == pair_id for k, pair_id in enumerate(self.ids))
+        fits = len(self.ids) == ref.pairs <= len(data) and all(
+            data[k].id == pair_id for k, pair_id in enumerate(self.ids)
+        )
         people = fits and {data[k].target.person for k in range(len(self.ids))} == set(self.record.people)
         wrong = [] if people else ["its pairs, or their people, are not those of the record"]
         return data if self.verdict.add("data", wrong, f"{what}, the same pairs and people") else None
@@ -301,15 +303,6 @@ def _safe(name: str) -> str:
     if base not in protocols.names():
         raise BenchError(f"no protocol called {base[:80]!r} ships here")
     return base
-
-
-def _safe_data(ref: DataRef) -> str:
-    """A data set's name out of a record, only where it is known here: never a path, never somebody's code."""
-    if ref.name not in registry.names("datasets") and ref.name not in datasets.PREPARED:
-        raise BenchError(f"no data set is called {ref.name[:80]!r}")
-    if not re.fullmatch(r"[a-z0-9-]{1,40}", ref.split):
-        raise BenchError(f"no split is called {ref.split[:80]!r}")
-    return ref.name
 
 
 def _few(items: Sequence[str]) -> str:

@@ -187,3 +187,21 @@ def test_an_image_that_is_none_or_of_another_size(packed, protocol, tmp_path):
     path = repack(packed, tmp_path / "in.zip", change)
     with pytest.raises(BenchError, match="not a readable image"):
         verify(path, data=MINI, protocol=protocol, deep=True, pairs=42, device="cpu")
+
+
+def test_a_record_on_a_leaderboard_runs_nothing(tmp_path, monkeypatch, packed):
+    """Pictures are looked for by the names of data set and model: only by those known here."""
+    from fhpt_bench.pictures import galleries
+    from fhpt_bench.record import Record
+
+    monkeypatch.chdir(tmp_path)
+    made = Record.model_validate_json(contents(packed)["record.json"])
+    data = made.data.model_copy(update={"name": "os:system", "split": "touch code-was-here"})
+    assert galleries([made.model_copy(update={"data": data})], []) == {}
+    (tmp_path / "evil.py").write_text("open('code-was-here', 'w').close()\nclass Evil: pass\n")
+    from fhpt_bench.datasets.catwalk import Catwalk
+
+    data = made.data.model_copy(update={"name": "catwalk", "split": "test", "sha256": Catwalk().sha256})
+    model = made.model.model_copy(update={"name": "evil.py:Evil"})
+    assert galleries([made.model_copy(update={"data": data, "model": model})], []) == {}
+    assert not (tmp_path / "code-was-here").exists()

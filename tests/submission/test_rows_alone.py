@@ -82,6 +82,8 @@ def test_a_row_in_the_wrong_place_or_of_a_part_or_under_an_unknown_protocol(row,
     assert f"it belongs in rows/{row['protocol']['name']}/" in differences(row, place / "other.json")
     part = {**row, "data": {**row["data"], "limit": row["data"]["pairs"]}}
     assert "never ranked" in differences(part, place / f"{row['model']['name']}.json")
+    nowhere = {**row, "data": {**row["data"], "name": "os:system"}}
+    assert "nobody could measure the row again" in differences(nowhere, place / f"{row['model']['name']}.json")
     unknown = {**row, "protocol": {**row["protocol"], "sha256": "0" * 64}}
     assert "with hash 000000000000 ships" in differences(unknown, place / f"{row['model']['name']}.json")
     assert differences(unknown, tmp_path / "elsewhere.json") == "", "elsewhere it is only said"
