@@ -88,6 +88,8 @@ def prepare(
             if which not in found.pairs and known and which in found.names:
                 found.pairs[which] = tables.derive_pairs(about, found.names[which], known)
                 found.derived.add(which)
+        if about.sampled and "patn-test" in found.derived:
+            found.notes.append(about.sampled)
         done, resumed = make_all(about, tasks, Path(out), wanted, workers, show)
         summary = _summary(about, out, found, done, resumed, wanted)
         tables.write(Path(out), about, found, done, {"counts": summary.counts, "made_from": summary.made_from})

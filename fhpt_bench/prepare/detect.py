@@ -28,8 +28,8 @@ AT_ONCE = 16
 MARGINS = (0.07, 0.26, 0.07, 0.21)
 """Left, up, right, down: what a box adds to the face points, which begin at the brows, as shares of their height.
 
-As Catwalk's exact boxes do. On every second of its validation photographs, with MediaPipe, box and truth overlap by 0.90
-(intersection over union, median of 72 faces; none below 0.5), and none is found where no face shows (24).
+As Catwalk's exact boxes do. On every second of its validation photographs, with MediaPipe, box and truth overlap
+by 0.90 (intersection over union, median of 72 faces; none below 0.5), and none is found where no face shows (24).
 """
 
 

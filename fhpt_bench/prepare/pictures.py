@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,6 +13,10 @@ from fhpt_bench.errors import BenchError
 from fhpt_bench.types import Image
 
 MOST_PIXELS = 50_000_000
+_UNREADABLE = (
+    OSError, ValueError, SyntaxError, PILImage.DecompressionBombError,
+    PILImage.DecompressionBombWarning,  # where warnings are errors
+)  # fmt: skip
 _LEFT, _WIDTH = 40, 176
 Parts = Mapping[str, Image]
 """``square`` 256 x 256, ``slim`` 256 x 176, ``high`` 512 rows or more: what the source has of a photograph."""
@@ -22,15 +25,13 @@ Parts = Mapping[str, Image]
 def decode(content: bytes, where: str) -> Image:
     """H x W x 3 uint8 of a JPEG or PNG; BenchError where it is none, is cut short, has alpha or is beyond measure."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PILImage.DecompressionBombWarning)  # our own limit is lower
-            with PILImage.open(io.BytesIO(content), formats=("JPEG", "PNG")) as file:
-                if file.width * file.height > MOST_PIXELS:
-                    raise ValueError(f"{file.width} x {file.height} pixels")
-                if "A" in file.getbands() or "transparency" in file.info:
-                    raise ValueError("it has an alpha channel")
-                return np.asarray(file.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, PILImage.DecompressionBombError) as error:
+        with PILImage.open(io.BytesIO(content), formats=("JPEG", "PNG")) as file:
+            if file.width * file.height > MOST_PIXELS:
+                raise ValueError(f"{file.width} x {file.height} pixels")
+            if "A" in file.getbands() or "transparency" in file.info:
+                raise ValueError("it has an alpha channel")
+            return np.asarray(file.convert("RGB"))
+    except _UNREADABLE as error:
         raise BenchError(f"not a readable photograph: {error}", where=where, fix="fetch it again") from None
 
 
@@ -89,7 +90,7 @@ def parsing(content: bytes, where: str, size: tuple[int, int]) -> NDArray[np.uin
             if file.width * file.height > MOST_PIXELS or file.mode not in ("L", "P"):
                 raise ValueError(f"{file.width} x {file.height} of mode {file.mode}")
             found = file.copy()
-    except (OSError, ValueError, SyntaxError, PILImage.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise BenchError(f"not a parsing: {error}", where=where, fix=fix) from None
     index = np.asarray(found)
     if index.max() > 19:
