@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 from typing import Any
 
+from benchmarks.contenders import BATCH
 from benchmarks.page import table_of
 from benchmarks.today import UPSAMPLE
 
@@ -45,26 +47,27 @@ def write(found: dict[str, Any]) -> str:
 
 def _head(found: dict[str, Any], measured: Mapping[str, Any]) -> str:
     images = max((stage["images"] for stage in measured.values()), key=len)
-    runs = sorted({len(stage["times"]["first"]) for stage in measured.values()})
     packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     return f"""## The fine-grained protocols, stage by stage
 
-Written by `python -m benchmarks.fine_grained` on {datetime.now(UTC):%Y-%m-%d}, on the same kind of machine as above;
-{packages}. Load average before each stage: {min(found["load"]):.1f} to {max(found["load"]):.1f}: if that is more than
-its cores, other work ran beside, the seconds are too long, and the processor's time is what to compare.
+Written by `python -m benchmarks.fine_grained` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores.
+{packages}.
+Load average before each stage: {min(found["load"]):.1f} to {max(found["load"]):.1f}. Above the number of cores, other
+work ran beside, and processor time is what to compare.
 
-{found["pairs"]} pairs of Catwalk: {images["generated"]} generated images, {images["target"]} distinct targets, and
-{images.get("source", 0)} sources that are no target. The ways of a stage run in turn in one process; a line is the
-median of {" or ".join(map(str, runs))} runs (column "runs"), and a ratio the median of the ratios within a run. Code
-and networks are loaded before the clock starts, for everyone; region masks, which are of no stage, are there already.
+{found["pairs"]} pairs of Catwalk: {images["generated"]} generated images, {images["target"]} distinct targets and,
+where sources are looked at, {images.get("source", 0)} more. The ways of a stage run in turn in one process, as often as
+"runs" says: a time is the median, a ratio the median of the ratios within a turn. Code and networks are loaded before
+the clock starts, for everyone; region masks, which belong to no stage, are there already.
 
-- **fhpt-bench** reads files, hashes, looks into its cache and writes it, runs networks, and measures: a run's own path.
-- "The networks alone" get every distinct image once, decoded and prepared (enlarged, cropped, in batches of 8), and
-  their output is thrown away. Ours may be below that where it keeps the truth, or where two threads share the clock.
-- "As scripts do today": images opened from their files again for every pair, nothing kept. MediaPipe on whole images,
-  one set of landmarkers for all; `face_recognition` for generated, target and source of every pair, searched at
-  {2**UPSAMPLE} times their size; the `lpips` package, then torchvision's VGG16 once for each evaluator, in batches
-  of 8; scikit-learn's neighbours.
+- **fhpt-bench**: a run's own path. Files read and hashed, the cache searched and written, networks, measuring.
+- "The networks alone" get every distinct image once, decoded and made ready (enlarged, cropped, in batches of
+  {BATCH}), and their output is thrown away. Ours is below that where the truth is cached; by the clock also where
+  it works in two threads.
+- "As scripts do today" opens images from their files for every pair and keeps nothing. Keypoints: one set of
+  landmarkers for all, whole images. Faces: `face_recognition` on generated, target and source of every pair, searched
+  at {2**UPSAMPLE} times their size. VGG16: the `lpips` package, then torchvision's network once for each evaluator, in
+  batches of {BATCH}; retrieval with every source once, and scikit-learn's neighbours.
 """
 
 
@@ -84,13 +87,13 @@ def _times(measured: Mapping[str, Any]) -> str:
                 continue
             seconds = [_middle(times[way], basis) for basis in (CLOCK, PROCESSOR)]
             ratios = (f"{_ratio(times, way, 'bare', basis):.2f} x" for basis in (PROCESSOR, CLOCK))
-            cells = (f"{s:.1f}" for s in seconds)
+            cells = (f"{s:.2f}" for s in seconds)
             rows.append((STAGES[name][0], title, str(looked[way]), *cells, *ratios, str(len(times[way]))))
         if times["today"]:
+            first, cached = (_ratio(times, "today", way, PROCESSOR) for way in ("first", "cached"))
             notes.append(
-                f"- {STAGES[name][0]} ({STAGES[name][1]}): today's way takes "
-                f"**{_ratio(times, 'today', 'first', PROCESSOR):.1f} x** the processor's time of ours, and "
-                f"**{_ratio(times, 'today', 'cached', PROCESSOR):.1f} x** once the truth is cached, as it is from the "
+                f"- {STAGES[name][0]} ({STAGES[name][1]}): today's way takes\n"
+                f"  **{first:.1f} x** our processor time, and **{cached:.1f} x** with the truth cached, as from the "
                 "second model on."
             )
     head = ("stage", "way", "images", "seconds", "processor s", "of bare, processor", "of bare, clock", "runs")
@@ -115,8 +118,8 @@ def _agreement(measured: Mapping[str, Any]) -> str:
 
 {table_of(("stage", "what", "fhpt-bench", "as scripts do today"), rows)}
 
-LPIPS and the gender classifier are the same networks. Keypoints and faces are not quite: ours enlarges images before
-it looks for hands, looks for the face near the pose's head, and enlarges faces by bicubic interpolation.
+LPIPS and the gender classifier are the same networks and must agree. Detectors need not: ours looks for hands in the
+enlarged image, for the face near the pose's head, and enlarges by bicubic interpolation before it searches for faces.
 """
 
 
@@ -151,8 +154,8 @@ Every score with its interval, and the curves with their bands, of {pairs:,} pai
 
 {table_of(("scores of", "seconds", "processor s"), rows)}
 
-Not in here: the first time that a face's threshold is calibrated, the faces of the validation photographs (192 on
-Catwalk) are looked for, at the price of a face above; then they are kept.
+Not in here: the faces of the validation photographs (192 on Catwalk), on which a face's threshold is calibrated. They
+are looked for once, at the price of an image above, and kept; a record counts that as `references`.
 """
 
 

@@ -140,7 +140,7 @@ def test_the_page_of_the_stages_compares_within_a_run(benchmark: Callable[[str],
     text = benchmark("fine_grained_page").write(
         {"pairs": 4, "load": [1.0], "search": [line], "stages": {"face": stage, "pose": missing}}
     )
-    assert "| face identity | **fhpt-bench**, first time | 9 | 3.0 | 3.0 | 2.00 x | 2.00 x | 3 |" in text
-    assert "**3.0 x** the processor's time of ours, and **4.0 x** once the truth is cached" in text
+    assert "| face identity | **fhpt-bench**, first time | 9 | 3.00 | 3.00 | 2.00 x | 2.00 x | 3 |" in text
+    assert "**3.0 x** our processor time, and **4.0 x** with the truth cached" in text
     assert "| face identity | faces | 3 | 2 |" in text
     assert "keypoints: no such package." in text
