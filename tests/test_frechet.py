@@ -137,3 +137,22 @@ def test_moments_do_not_lose_digits_far_from_the_origin() -> None:
     a = samples(3000, 4, 14)
     far = frechet.gaussian(a + 1e6)
     np.testing.assert_allclose(far.covariance, np.cov(a.T), rtol=1e-7, atol=1e-7)
+
+
+def test_moments_of_parts_are_those_of_the_whole() -> None:
+    a = samples(333, 6, 15) + 1e3
+    moments = frechet.Moments()
+    for start in range(0, 333, 32):
+        moments.add(a[start : start + 32].astype(np.float64))
+        if start == 160:  # written to disk and read again
+            assert moments.mean is not None
+            assert moments.scatter is not None
+            moments = frechet.Moments(moments.count, moments.mean.copy(), moments.scatter.copy())
+    found = moments.gaussian()
+    assert moments.count == 333
+    np.testing.assert_allclose(found.mean, a.mean(0), rtol=1e-13)
+    np.testing.assert_allclose(found.covariance, np.cov(a.T), rtol=1e-9, atol=1e-9)
+    one = frechet.Moments()
+    one.add(a[:1])
+    with pytest.raises(ValueError, match="1 samples"):
+        one.gaussian()

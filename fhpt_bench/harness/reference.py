@@ -121,7 +121,7 @@ def _stream(data: Dataset, feature: str, networks: Networks, path: Path, count: 
 
 def _read(unfinished: Path) -> Moments:
     try:
-        with np.load(unfinished, allow_pickle=False) as found:
+        with unfinished.open("rb") as file, np.load(file, allow_pickle=False) as found:
             return Moments(int(found["count"]), found["mean"], found["scatter"])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # absent, or cut short by a power loss: from the start
         return Moments()

@@ -64,6 +64,21 @@ def test_order_is_seeded_and_does_not_depend_on_how_pairs_come() -> None:
     assert InceptionScore("is").summarise(rows, context_for(40, seed=1))[0].value != value
 
 
+def test_unshuffled_is_split_in_order_of_ids() -> None:
+    rows = RNG.standard_normal((40, 1008)).astype(np.float32) * 3
+    metric = InceptionScore("is", shuffle=False, prepare={"stored": 75, "pad": [64, 64]})
+    assert metric.needs[0].feature == "inception.logits[torch-fidelity,stored75,pad64x64]"
+    logits = rows.astype(np.float64)
+    parts = split_scores(logits - np.log(np.exp(logits).sum(1, keepdims=True)), 10)
+    order = RNG.permutation(40)
+    context = context_for(40)
+    ids = [context.pair_ids[i] for i in order]
+    moved = Context(ids, [context.people[i] for i in order], ids, ids, 0)
+    for mean, deviation in (metric.summarise(rows, context), metric.summarise(rows[order], moved)):
+        assert (mean.value, deviation.value) == pytest.approx((parts.mean(), parts.std()))
+    assert metric.summarise(rows, context_for(40, seed=1))[0].value == pytest.approx(parts.mean())
+
+
 def test_interval_and_too_few_images() -> None:
     rows = RNG.standard_normal((40, 1008)).astype(np.float32) * 3
     mean, deviation = InceptionScore("is").summarise(rows, context_for(40))

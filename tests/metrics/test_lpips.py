@@ -14,6 +14,7 @@ from network_batches import batch_for, context_for, pictures
 from fhpt_bench import weights
 from fhpt_bench.errors import BenchError
 from fhpt_bench.metrics.lpips import LPIPS, TRUNKS, MaskLPIPS, layer_maps, spatial_map
+from fhpt_bench.metrics.prepare import Prepare
 from fhpt_bench.metrics.regions import REGIONS
 
 TARGET = pictures(4, 96, 72, seed=3)
@@ -142,3 +143,42 @@ def test_unknown_settings() -> None:
         LPIPS("lpips", net="squeeze")  # type: ignore[arg-type]
     with pytest.raises(BenchError, match="31 pixels"):
         batch_for(LPIPS("lpips"), pictures(1, 20, 20), pictures(1, 20, 20))
+
+
+def test_a_last_batch_that_is_not_full_is_excluded_where_the_protocol_says_so() -> None:
+    rows = np.arange(7, dtype=np.float32)[:, None]
+    context = context_for(list("abcabca"))
+    [score] = LPIPS("lpips", drop_last=3, regions=False).summarise(rows, context)
+    assert (score.value, score.pairs, score.excluded) == (2.5, 6, 1)
+    [few] = LPIPS("lpips", drop_last=64, regions=False).summarise(rows, context)
+    assert (few.value, few.pairs, few.excluded) == (3, 7, 0)
+    with pytest.raises(BenchError, match="drop_last"):
+        LPIPS("lpips", drop_last=-2)
+
+
+def test_generated_images_prepared_otherwise() -> None:
+    metric = LPIPS("lpips", prepare={"crop": [4, 68]}, prepare_generated={"crop": [4, 68], "jpeg": 50}, regions=False)
+    ours = metric.measure(batch_for(metric, GENERATED, TARGET))
+    made = Prepare(crop=(4, 68), jpeg=50).images(GENERATED)
+    np.testing.assert_allclose(ours[:, 0], their_value("alex", made, TARGET[:, :, 4:68])[:, 0, 0], rtol=0, atol=1e-6)
+    assert ours[2, 0] > 0, "only one of two equal images is stored again"
+
+
+def test_masked_by_grey_is_the_mask_times_images_in_minus_one_to_one() -> None:
+    """The scripts of GFLA and SPGNet multiply [-1, 1]; the background is then 0, a grey that 8 bits do not have."""
+    metric = MaskLPIPS("mask-lpips", outside="grey")
+    mask = np.zeros((4, 96, 72), bool)
+    mask[:, 20:80, 10:60] = True
+    ours = metric.measure(batch_for(metric, GENERATED, TARGET, foreground=mask))
+    model = the_package("alex", spatial=False)
+    x, y = (
+        torch.from_numpy((i.astype(np.float32) / 127.5 - 1) * mask[..., None]).permute(0, 3, 1, 2).float()
+        for i in (GENERATED, TARGET)
+    )
+    with torch.no_grad():
+        expected = np.asarray(model(x, y)[:, 0, 0, 0])
+    np.testing.assert_allclose(ours[:, 0], expected, rtol=0, atol=1e-6)
+    black = MaskLPIPS("mask-lpips").measure(batch_for(metric, GENERATED, TARGET, foreground=mask))
+    assert np.abs(black - ours)[[0, 1, 3]].min() > 1e-4
+    with pytest.raises(BenchError, match="outside"):
+        MaskLPIPS("mask-lpips", outside="white")  # type: ignore[arg-type]
