@@ -14,7 +14,7 @@ run: $(VENV)/.installed ## install, measure DRN on Catwalk, print the leaderboar
 	$(BIN)/fhpt-bench run --model $(MODEL)
 
 test: $(VENV)/.tested ## install the test tools, run every test
-	$(BIN)/python -m pytest $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(TESTS)
 
 lint: $(VENV)/.tested ## ruff and mypy --strict
 	$(BIN)/ruff check .
