@@ -104,6 +104,8 @@ def _terminal(
     with console.capture() as captured:
         if records:
             console.print(to_terminal(records, everything=all_scores, families=families))
+        if records and published:
+            console.print()
         if published:
             console.print(reported.Shown(reported.reported(published, records)))
     return captured.get()

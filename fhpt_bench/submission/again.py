@@ -61,13 +61,13 @@ def scores_again(
     about = _context(record, metrics, data, device)
     for metric in metrics:
         if metric.name in unable:
-            found.unchecked.append(f"{metric.name}: {unable[metric.name]}")
+            found.unchecked.append(f"{metric.name}: {_brief(unable[metric.name])}")
             continue
         absent = left.get(metric.name)
         if metric.name not in rows:
             if absent is not None and absent.value is None:
                 del left[metric.name]
-                found.unchecked.append(f"{metric.name}: {absent.unavailable}")
+                found.unchecked.append(f"{metric.name}: {_brief(absent.unavailable)}")
             else:
                 found.differ.append(f"{metric.name}: has scores, but no rows that they come from")
             continue
@@ -98,7 +98,7 @@ def _unavailable(name: str, error: BenchError, left: dict[str, Score], found: Fi
         del left[name]
         found.same += 1
     else:
-        found.unchecked.append(f"{name}: {why}")
+        found.unchecked.append(f"{name}: {_brief(why)}")
 
 
 def _compare(name: str, ours: Score | Curve, theirs: Score | Curve | None, found: Findings) -> None:
@@ -119,6 +119,11 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, float) or isinstance(b, float):
         return near(a, b)
     return bool(a == b)
+
+
+def _brief(why: str) -> str:
+    """What a BenchError says is wrong, without where and how to mend it."""
+    return why.partition(" where: ")[0].partition(" fix: ")[0]
 
 
 def _short(value: object) -> str:
@@ -172,7 +177,7 @@ def rows_again(
     ):
         able = [m for m in metrics if m.name in rows and not networks.why_not(m)]
         found.unchecked += [
-            f"{m.name}: {networks.why_not(m)}" for m in metrics if m.name in rows and networks.why_not(m)
+            f"{m.name}: {_brief(networks.why_not(m))}" for m in metrics if m.name in rows and networks.why_not(m)
         ]
         again, _ = measure(data, chosen, read, able, networks, Path(folder), batch_size=8, workers=2)
         for metric in able:
