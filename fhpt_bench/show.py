@@ -72,12 +72,12 @@ def render(
 
     published: numbers of papers, in tables of their own below; JSON then is ``{"records": ..., "published": ...}``.
     """
-    from fhpt_bench.leaderboard import reported
+    from fhpt_bench.leaderboard import reported_forms
 
     if format_ == "terminal":
         return _terminal(records, all_scores, families, published)
     if format_ in ("csv", "markdown", "latex"):
-        return reported.with_papers(records, published, format_, everything=all_scores, families=families)  # type: ignore[arg-type]
+        return reported_forms.with_papers(records, published, format_, everything=all_scores, families=families)  # type: ignore[arg-type]
     if format_ == "json":
         if families:
             raise BenchError("json holds whole records: --columns does not apply", fix="--format csv has the columns")
@@ -98,7 +98,7 @@ def _terminal(
 
     from rich.console import Console
 
-    from fhpt_bench.leaderboard import reported, to_terminal
+    from fhpt_bench.leaderboard import reported, reported_forms, to_terminal
 
     console = Console(width=_width(140), force_terminal=sys.stdout.isatty(), highlight=False)
     with console.capture() as captured:
@@ -107,7 +107,7 @@ def _terminal(
         if records and published:
             console.print()
         if published:
-            console.print(reported.Shown(reported.reported(published, records)))
+            console.print(reported_forms.Shown(reported.reported(published, records)))
     return captured.get()
 
 

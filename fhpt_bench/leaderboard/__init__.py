@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fhpt_bench.errors import BenchError
-from fhpt_bench.leaderboard import reported
+from fhpt_bench.leaderboard import reported, reported_forms
 from fhpt_bench.leaderboard.gallery import Gallery, GalleryPair
 from fhpt_bench.leaderboard.html import to_html
 from fhpt_bench.leaderboard.table import table, wide
@@ -39,9 +39,9 @@ def write(
     page = out / "leaderboard.html"
     texts = {
         page: to_html(records, galleries, papers=reported.reported(published, records)),
-        out / "leaderboard.csv": reported.with_papers(records, published, "csv"),
-        out / "leaderboard.md": reported.with_papers(records, published, "markdown"),
-        out / "leaderboard.tex": reported.with_papers(records, published, "latex"),
+        out / "leaderboard.csv": reported_forms.with_papers(records, published, "csv"),
+        out / "leaderboard.md": reported_forms.with_papers(records, published, "markdown"),
+        out / "leaderboard.tex": reported_forms.with_papers(records, published, "latex"),
     }
     for path, text in texts.items():
         try:

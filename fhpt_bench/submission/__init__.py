@@ -2,6 +2,7 @@
 (``verify``)."""
 
 from fhpt_bench.submission.pack import submit
-from fhpt_bench.submission.verify import Check, Verdict, verify
+from fhpt_bench.submission.verdict import Check, Verdict
+from fhpt_bench.submission.verify import verify
 
 __all__ = ["Check", "Verdict", "submit", "verify"]

@@ -22,7 +22,8 @@ from fhpt_bench.paths import atomic, shipped
 from fhpt_bench.protocol import EvalProtocol
 from fhpt_bench.record import Record, read_record
 from fhpt_bench.submission.archive import PAIRS, PROTOCOL, RECORD, Source, opened, write
-from fhpt_bench.submission.verify import Verdict, check
+from fhpt_bench.submission.verdict import Verdict
+from fhpt_bench.submission.verify import check
 from fhpt_bench.types import Dataset
 
 MAX_IMAGES = 2**30

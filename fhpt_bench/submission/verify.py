@@ -8,9 +8,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from pydantic import ValidationError
 
@@ -22,56 +20,10 @@ from fhpt_bench.harness.measure import metric_slug
 from fhpt_bench.protocol import EvalProtocol
 from fhpt_bench.record import Record, read_record
 from fhpt_bench.submission import rows as alone
-from fhpt_bench.submission.again import Findings, rows_again, scores_again
+from fhpt_bench.submission.again import rows_again, scores_again
 from fhpt_bench.submission.archive import PAIRS, PROTOCOL, RECORD, Archive, opened
+from fhpt_bench.submission.verdict import Verdict, some
 from fhpt_bench.types import Dataset, Metric, Rows
-
-State = Literal["holds", "differs", "unchecked"]
-FEW = 5
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was, or could not be, held against another."""
-
-    name: str
-    state: State
-    said: str
-
-
-@dataclass
-class Verdict:
-    """All that was found out about one file."""
-
-    file: str
-    model: str
-    protocol: str
-    checks: list[Check] = field(default_factory=list)
-
-    @property
-    def state(self) -> str:
-        """``verified``; ``verified in part`` where something could not be checked; ``differs``."""
-        states = {check.state for check in self.checks}
-        return "differs" if "differs" in states else "verified in part" if "unchecked" in states else "verified"
-
-    @property
-    def differences(self) -> list[str]:
-        return [f"{check.name}: {check.said}" for check in self.checks if check.state == "differs"]
-
-    def add(self, name: str, wrong: Sequence[str], right: str) -> bool:
-        """A check that holds, and says ``right``, where nothing is ``wrong``."""
-        self.checks.append(Check(name, "differs", _few(wrong)) if wrong else Check(name, "holds", right))
-        return not wrong
-
-    def skip(self, name: str, why: str) -> None:
-        self.checks.append(Check(name, "unchecked", why))
-
-    def found(self, name: str, findings: Findings, right: str) -> None:
-        """A recomputation: what differs, what is the same, and what of it was not done."""
-        if findings.differ or findings.same:
-            self.add(name, findings.differ, right)
-        if findings.unchecked:
-            self.skip(name, f"not done again: {_few(findings.unchecked)}")
 
 
 def verify(
@@ -220,7 +172,7 @@ class _Submission:
             self.verdict.skip("images", "none were sent")
             return
         if missing := sorted(set(ids) ^ set(self.images)):
-            self.verdict.add("images", [f"not one a pair: {_few(missing)}"], "")
+            self.verdict.add("images", [f"not one a pair: {some(missing)}"], "")
             return
         said = "".join(f"{i} {self.hashes[self.images[i]]}\n" for i in ids)
         same = hashlib.sha256(said.encode()).hexdigest() == record.provenance.images_sha256
@@ -303,8 +255,3 @@ def _safe(name: str) -> str:
     if base not in protocols.names():
         raise BenchError(f"no protocol called {base[:80]!r} ships here")
     return base
-
-
-def _few(items: Sequence[str]) -> str:
-    more = len(items) - FEW
-    return "; ".join(items[:FEW]) + (f"; and {more} more" if more > 0 else "")

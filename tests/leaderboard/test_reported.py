@@ -12,7 +12,7 @@ import pytest
 from made_up_rows import make_record
 from test_show import command
 
-from fhpt_bench.leaderboard import reported, to_csv, to_html, to_latex, to_markdown, write
+from fhpt_bench.leaderboard import reported, reported_forms, to_csv, to_html, to_latex, to_markdown, write
 from fhpt_bench.leaderboard.text import csv_frame
 from fhpt_bench.published import load, of
 from fhpt_bench.record import Record, write_record
@@ -106,23 +106,23 @@ def test_other_pairs_and_other_protocols_never_mix():
 
 def test_markdown_and_latex_mark_them_and_give_no_rank_bold_or_tie():
     records, rows = [measured()], of("spgnet2021")
-    text = reported.with_papers(records, rows, "markdown")
+    text = reported_forms.with_papers(records, rows, "markdown")
     above, below = text.split("### spgnet2021: reported", 1)
     assert above.strip() == to_markdown(records).strip(), "the measured table is what it is without papers"
     assert "| SPGNet | published | 0.782 | 12.243 | 0.97 | 0.2105 |" in below
     assert "| mine | measured | 0.90 | 3.25 | — | — |" in below
     assert "**" not in below and "≈" not in below
     assert "S1\\|\\|S2" in below
-    latex = reported.with_papers(records, rows, "latex")
+    latex = reported_forms.with_papers(records, rows, "latex")
     assert latex.startswith(to_latex(records).rstrip())
     assert r"SPGNet & published & 0.782 & 12.243 & 0.97 & 0.2105 \\" in latex
     assert r"$\uparrow$" in latex and "textbf" not in latex.split("reported by", 1)[1]
-    assert reported.with_papers(records, [], "markdown") == to_markdown(records)
+    assert reported_forms.with_papers(records, [], "markdown") == to_markdown(records)
 
 
 def test_csv_keeps_both_apart():
     records, rows = [measured()], load()
-    text = reported.with_papers(records, rows, "csv")
+    text = reported_forms.with_papers(records, rows, "csv")
     lines = list(csv.DictReader(io.StringIO(text)))
     plain = list(csv.DictReader(io.StringIO(to_csv(records))))
     ours, theirs = lines[: len(plain)], lines[len(plain) :]
@@ -135,7 +135,7 @@ def test_csv_keeps_both_apart():
     assert (found["value"], found["printed"], found["unit"], found["paper"]) == (
         "0.1356", "13.560", "percent", "Intr-Flow",
     )  # fmt: skip
-    only = list(csv.DictReader(io.StringIO(reported.with_papers([], rows, "csv", families=["structural"]))))
+    only = list(csv.DictReader(io.StringIO(reported_forms.with_papers([], rows, "csv", families=["structural"]))))
     assert {line["score"] for line in only} == {"pckh@0.5"}
     assert list(csv_frame(records).columns) == list(plain[0])
 
