@@ -16,8 +16,8 @@ ROWS = {record.model.name: record for record in show.shipped_records("catwalk-v1
 NAMES = ("truth", "exact-warp", "copy-source", "stranger", "blank", "drn")
 
 
-def test_every_row_is_there_once():
-    assert sorted(ROWS) == sorted(NAMES)
+def test_every_row_of_ours_is_there():
+    assert set(NAMES) <= set(ROWS)  # others may have handed theirs in
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,6 +63,6 @@ def test_what_every_row_should_show_if_the_measures_measure():
 
 def test_the_readme_shows_these_rows():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for line in to_markdown([ROWS[name] for name in sorted(ROWS)]).splitlines():
+    for line in to_markdown([ROWS[name] for name in sorted(NAMES)]).splitlines():
         if line.startswith("|"):
             assert line in readme, "fhpt-bench leaderboard --format markdown"
