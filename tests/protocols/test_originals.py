@@ -166,7 +166,9 @@ def test_pixels_and_lpips_are_the_originals(name: str, offline: None, tmp_path: 
     expected = PIXELS[name](on)
     for column, value in expected.items():
         found = record.score(column)
-        assert found.value == pytest.approx(value, rel=2e-5, abs=2e-6), column
+        # By n or by n - 1 of a window of 51 is 3e-6 apart; LPIPS is computed in float32 on both sides.
+        near = {"rel": 2e-5, "abs": 2e-6} if "lpips" in column else {"rel": 0, "abs": 5e-7}
+        assert found.value == pytest.approx(value, **(near if column != "psnr" else {"rel": 1e-6})), column
         dropped = "lpips" in column and "drop_last" in (shipped("protocols") / f"{name}.toml").read_text()
         assert (found.pairs, found.excluded) == ((KEPT, 2) if dropped else (len(on.data), 0)), column
     for found in (column for column in record.scores if column.name not in expected):
