@@ -23,7 +23,8 @@ def score(
         ),
     ] = None,
     layout: Annotated[
-        str, typer.Option(help="How the files are named: auto, ours, patn, rate, dsc, intrflow, gfla.")
+        str,
+        typer.Option(help="How the files are named: auto, ours, patn, rate, dsc, intrflow, gfla, or a CSV: file,pair."),
     ] = "auto",
     pairs: Annotated[
         Path | None, typer.Option(help="Instead of a folder: a CSV of paths, generated,target[,source][,person].")

@@ -77,6 +77,10 @@ class Coverage:
             "other_files": self.others,
         }
 
+    def as_card(self) -> dict[str, Any]:
+        """For the record: as JSON, without what is empty."""
+        return {key: value for key, value in self.as_json().items() if value}
+
     def check(self, where: object, *, allow_missing: bool) -> None:
         """``CoverageError`` where pairs lack an image or files a pair (unless allowed), and where a pair has several
         images or one that cannot be read (always)."""

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
+from threading import Lock
 
 from fhpt_bench.errors import BenchError
 from fhpt_bench.images import SUFFIXES
@@ -107,7 +108,8 @@ def _in_zip(archive: zipfile.ZipFile, path: Path) -> list[Entry]:
     for info in infos:
         if why := _hostile(info):
             raise BenchError(f"zip entry {printable(info.filename)} {why}", where=path, fix="pack plain image files")
-    return [Entry(info.filename, partial(_read_entry, archive, info, path)) for info in infos]
+    lock = Lock()
+    return [Entry(info.filename, partial(_read_entry, archive, info, path, lock)) for info in infos]
 
 
 def _hostile(info: zipfile.ZipInfo) -> str:
@@ -122,10 +124,10 @@ def _hostile(info: zipfile.ZipInfo) -> str:
     return "is encrypted" if info.flag_bits & 0x1 else ""
 
 
-def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> bytes:
+def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, lock: Lock) -> bytes:
     where = f"{path}: {printable(info.filename)}"
     try:
-        with archive.open(info) as file:
+        with lock, archive.open(info) as file:  # zipfile counts its open entries without one
             return _capped(file.read(MAX_BYTES + 1), where)
     except BenchError:
         raise

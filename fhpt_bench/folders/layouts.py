@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fhpt_bench.errors import BenchError
+from fhpt_bench.folders import tables
+from fhpt_bench.folders.files import printable
 
 AUTO = "auto"
 FRAME = (256, 256)
@@ -40,10 +43,12 @@ class Layout:
     """Rows and columns of panels in a file; the generated image is the last panel of the last row."""
     framed: bool = False
     """A panel may be DeepFashion's 256x256 frame, of which a 256x176 protocol measures columns 40..216."""
+    listed: Mapping[str, str] | None = None
+    """File -> pair id, where a table says so and names mean nothing."""
 
     @property
     def indexed(self) -> bool:
-        return not self.forms
+        return not self.forms and self.listed is None
 
     def names(self, pair_id: str, source: str, target: str) -> list[str]:
         """What the file of a pair may be called, without its last suffix."""
@@ -89,13 +94,29 @@ LAYOUTS: tuple[Layout, ...] = (
 
 def choices() -> list[str]:
     """What ``--layout`` takes."""
-    return [AUTO, *(layout.name for layout in LAYOUTS)]
+    return [AUTO, *(layout.name for layout in LAYOUTS), "TABLE.csv"]
+
+
+def from_table(path: Path) -> Layout:
+    """A CSV ``file,pair``: paths inside the folder, and whose they are; each file once."""
+    listed: dict[str, str] = {}
+    for line, row in enumerate(tables.read(path, ("file", "pair")), 2):
+        name = row["file"].removeprefix("./")
+        if listed.setdefault(name, row["pair"]) != row["pair"]:
+            what = f"row {line}: {printable(name)} is named before, for another pair"
+            raise BenchError(what, where=path, fix="one pair a file")
+    return Layout(path.name, (), (), listed=listed)
 
 
 def named(name: str) -> Sequence[Layout]:
-    """The layout called ``name`` (or whose system is), alone; all of them for ``auto``. BenchError for another name."""
+    """The layout called ``name`` (or whose system is) or in the file ``name.csv``, alone; all of them for ``auto``.
+
+    BenchError for another name.
+    """
     if name.casefold() == AUTO:
         return LAYOUTS
+    if name.casefold().endswith(".csv"):
+        return (from_table(Path(name)),)
     known = {each.casefold(): layout for layout in LAYOUTS for each in (layout.name, *layout.systems)}
     if name.casefold() in known:
         return (known[name.casefold()],)

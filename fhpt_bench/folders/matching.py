@@ -109,15 +109,29 @@ def _merit(layout: Layout, ids: Mapping[Entry, str], size: tuple[int, int], firs
 
 
 def _example(layout: Layout, pair: Pair) -> str:
+    if layout.listed is not None:
+        return "the table's column file"
     names = layout.names(pair.id, pair.source.id, pair.target.id)
     return f"{names[0]}.png" if names else "     0.png (the pair's place in the list)"
 
 
 def _match(entries: Sequence[Entry], layout: Layout, pairs: Sequence[Pair]) -> dict[Entry, str]:
     """The files that are some pair's, in order of their names."""
+    if layout.listed is not None:
+        return _by_table(entries, layout, layout.listed, pairs)
     look = _by_place(entries, pairs) if layout.indexed else _by_name(layout, pairs)
     found = ((entry, look(entry.stem)) for entry in entries)
     return {entry: pair_id for entry, pair_id in found if pair_id is not None}
+
+
+def _by_table(
+    entries: Sequence[Entry], layout: Layout, listed: Mapping[str, str], pairs: Sequence[Pair]
+) -> dict[Entry, str]:
+    known = {pair.id for pair in pairs}
+    if strangers := [pair_id for pair_id in listed.values() if pair_id not in known]:
+        what = f"{len(strangers)} rows name no pair of the data set: {', '.join(map(printable, strangers[:5]))}"
+        raise BenchError(what, where=layout.name, fix="fhpt-bench data pairs lists the ids")
+    return {entry: listed[entry.name] for entry in entries if entry.name in listed}
 
 
 def _by_name(layout: Layout, pairs: Sequence[Pair]) -> Names:

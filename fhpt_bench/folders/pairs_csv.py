@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import difflib
 import hashlib
-import io
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +13,7 @@ import numpy as np
 
 from fhpt_bench import images
 from fhpt_bench.errors import BenchError
+from fhpt_bench.folders import tables
 from fhpt_bench.folders.coverage import Coverage
 from fhpt_bench.folders.files import Entry, printable, read_file
 from fhpt_bench.folders.layouts import Layout
@@ -24,7 +22,6 @@ from fhpt_bench.types import Image, Mask, Pair, Photo, Pose
 
 LAYOUT = "pairs.csv"
 COLUMNS = ("generated", "target", "source", "person")
-MAX_BYTES = 256 * 2**20
 _NO_POSE = Pose(np.full((18, 2), np.nan, np.float32), np.zeros(18, np.uint8))
 
 
@@ -114,47 +111,14 @@ class PairsCSV:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     """The CSV's rows, every path checked."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BenchError(f"larger than {MAX_BYTES >> 20} MiB", where=path, fix="one row a pair, in several files")
-        text = path.read_bytes().decode("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        columns = [str(name).strip() for name in reader.fieldnames or ()]
-        _check_columns(columns, path)
-        rows = [_row(columns, list(raw.values()), path, line) for line, raw in enumerate(reader, 2)]
-    except OSError as error:
-        raise BenchError(f"cannot be read: {error.strerror}", where=path, fix="name the CSV with --pairs") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BenchError(
-            f"not a CSV in UTF-8 ({error})", where=path, fix="generated,target[,source][,person]"
-        ) from None
-    if not rows:
-        raise BenchError("no pair is named", where=path, fix="one row a pair below the header")
+    rows = tables.read(path, COLUMNS[:2], COLUMNS[2:])
     seen: dict[str, int] = {}
     for line, row in enumerate(rows, 2):
+        row |= {name: _inside(cell, path, line) for name, cell in row.items() if name != "person"}
         if (first := seen.setdefault(row["generated"], line)) != line:
             what = f"rows {first} and {line} name the same generated image, {printable(row['generated'])}"
             raise BenchError(what, where=path, fix="one generated image a pair")
     return rows
-
-
-def _check_columns(columns: Sequence[str], path: Path) -> None:
-    for name in columns:
-        if name not in COLUMNS or columns.count(name) > 1:
-            near = difflib.get_close_matches(name, COLUMNS, n=1)
-            hint = f"did you mean {near[0]}? " if near and near[0] != name else ""
-            what = f"column {printable(name)!r} " + ("stands twice" if columns.count(name) > 1 else "is not known")
-            raise BenchError(what, where=path, fix=f"{hint}the header is generated,target[,source][,person]")
-    if missing := [name for name in COLUMNS[:2] if name not in columns]:
-        raise BenchError(f"no column {missing[0]}", where=path, fix="the header is generated,target[,source][,person]")
-
-
-def _row(columns: Sequence[str], values: Sequence[object], path: Path, line: int) -> dict[str, str]:
-    cells = [value.strip() if isinstance(value, str) else "" for value in values]
-    if len(cells) != len(columns) or not all(cells):
-        raise BenchError(f"row {line} has not one value for each of {', '.join(columns)}", where=path, fix="fill it in")
-    row = dict(zip(columns, cells, strict=True))
-    return {name: cell if name == "person" else _inside(cell, path, line) for name, cell in row.items()}
 
 
 def _inside(text: str, path: Path, line: int) -> str:

@@ -56,7 +56,7 @@ def chosen(job: Job, found: Found, name: str | None) -> tuple[Job, models.Model]
     said = "" if found.layout.name == "ours" else f", layout {found.layout.name}"
     said += ", saved with loss (JPEG)" if found.coverage.lossy else ""
     card = card.model_copy(
-        update={"name": name or card.name, "source": card.source + said, "card": {"images": found.coverage.as_json()}}
+        update={"name": name or card.name, "source": card.source + said, "card": {"images": found.coverage.as_card()}}
     )
     return (
         replace(job, indices=indices, missing=len(job.indices) - len(indices)),

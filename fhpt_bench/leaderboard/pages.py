@@ -134,7 +134,9 @@ def _provenance(row: Row) -> tuple[tuple[str, str], ...]:
     items = {
         "protocol": f"{protocol.name} ({'frozen' if protocol.frozen else 'not frozen yet'})",
         "protocol sha256": protocol.sha256,
-        "data": f"{data.name}, split {data.split}, {data.pairs} pairs" + (" (synthetic)" if data.synthetic else ""),
+        "data": f"{data.name}, split {data.split}, {data.pairs} pairs"
+        + (f", {data.missing} missing" if data.missing else "")
+        + (" (synthetic)" if data.synthetic else ""),
         "data sha256": data.sha256,
         "images sha256": made.images_sha256,
         "people": str(len(record.people)) if record.people else "",
