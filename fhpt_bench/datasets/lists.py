@@ -7,6 +7,7 @@ of 18 whole numbers, y first, -1 where a point is missing (some exports: 0), in 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -124,3 +125,12 @@ def repeated(rows: Iterable[Sequence[str]]) -> int:
     """How many rows stand there more than once."""
     seen = [tuple(row) for row in rows]
     return len(seen) - len(set(seen))
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A CSV table."""
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(header)
+    table.writerows(rows)
+    return buffer.getvalue()

@@ -21,6 +21,7 @@ from fhpt_bench.datasets.prepared import read_checked
 from fhpt_bench.detectors import Detector
 from fhpt_bench.paths import atomic, write_json
 from fhpt_bench.prepare import kinds, tables
+from fhpt_bench.prepare.gather import FACES
 from fhpt_bench.prepare.owner import owned
 from fhpt_bench.progress import progress
 
@@ -77,7 +78,7 @@ def faces(root: Path, detector: str = detectors.DEFAULT, device: str = "cpu", sh
             box = face_box(found, frame)
             return ",".join([name, *([""] * 4 if box is None else [f"{value:.1f}" for value in box])]) + "\n"
 
-        return _run(folder, "faces", detector, device, f"{','.join(tables.FACES)}\n", row, show)
+        return _run(folder, "faces", detector, device, f"{','.join(FACES)}\n", row, show)
 
 
 def face_box(found: NDArray[np.float32], frame: tuple[int, int]) -> tuple[float, float, float, float] | None:
@@ -163,7 +164,7 @@ def _derived_again(root: Path) -> dict[str, int]:
         own = f"lists/pairs-{which}.csv"
         if folder.has(f"lists/{which}.lst") and (not folder.has(own) or which in folder.manifest["derived"]):
             pairs = tables.derive_pairs(kind, folder.names(which), known)
-            _name(root, own, tables.text(("from", "to"), pairs))
+            _name(root, own, lists.csv_text(("from", "to"), pairs))
             counts[which] = len(pairs)
     if counts:
         manifest = dict(Folder.open(root).manifest)

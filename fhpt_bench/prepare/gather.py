@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fhpt_bench.datasets import lists
-from fhpt_bench.datasets.lists import Points
+from fhpt_bench.datasets.lists import Points, csv_text
 from fhpt_bench.errors import BenchError
 from fhpt_bench.prepare.kinds import Kind
 from fhpt_bench.prepare.source import Entry, read_text
@@ -16,6 +18,7 @@ from fhpt_bench.prepare.source import Entry, read_text
 _LIST = re.compile(r"(annotation|pairs)s?[-_](train|test)\.csv$|(^|[-_])(train|test)\.lst$", re.I)
 _DSC = re.compile(r"(^|/)(dsc|pose-gan|pose_gan|deformable)[^/]*/", re.I)
 _SPLIT_FOLDERS = {"train": "train", "test": "test", "bounding_box_train": "train", "bounding_box_test": "test"}
+FACES = ("photo", "x0", "y0", "x1", "y1")
 _MOVED = 40
 """``resize`` lists are in the frame of 256x176, which begins at column 40 of 256x256."""
 
@@ -130,7 +133,7 @@ def _complete_names(found: Gathered, kind: Kind, entries: Sequence[Entry]) -> No
 def _archive_list(found: Gathered, kind: Kind, entry: Entry) -> None:
     """What the In-shop archive brings beside photographs; and a table of face boxes."""
     if entry.base == "faces.csv":
-        found.faces = read_text(entry)
+        found.faces = _faces(kind, entry)
     elif kind.name != "deepfashion":
         return
     elif entry.base == "list_eval_partition.txt":
@@ -144,6 +147,22 @@ def _archive_list(found: Gathered, kind: Kind, entry: Entry) -> None:
         found._from["attributes"] = read_text(entry)
     elif entry.base == "list_description_inshop.json":
         _colours(found, entry)
+
+
+def _faces(kind: Kind, entry: Entry) -> str:
+    """A table of face boxes with our names; BenchError for a row that is none."""
+    rows: list[tuple[str, ...]] = []
+    for row in csv.DictReader(read_text(entry).splitlines()):
+        corners = [(row.get(corner) or "").strip() for corner in FACES[1:]]
+        try:
+            wrong = any(corners) and not all(math.isfinite(float(corner)) for corner in corners)
+        except ValueError:
+            wrong = True
+        if wrong:
+            fix = f"columns {','.join(FACES)}, in pixels of the {kind.frame[0]}x{kind.frame[1]} frame; empty: no face"
+            raise BenchError(f"not a face box: {corners}", where=f"{entry.name}, {row.get('photo')}", fix=fix)
+        rows.append((_stems(kind, [row.get("photo") or ""], entry)[0], *corners))
+    return csv_text(FACES, rows)
 
 
 def _attributes(found: Gathered, entry: Entry, folder: str) -> None:

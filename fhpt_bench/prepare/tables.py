@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fhpt_bench.datasets import lists
 from fhpt_bench.datasets.folder import FORMAT, Folder
-from fhpt_bench.datasets.lists import Points
+from fhpt_bench.datasets.lists import Points, csv_text
 from fhpt_bench.errors import BenchError
 from fhpt_bench.paths import atomic, write_json
 from fhpt_bench.prepare.gather import Gathered
 from fhpt_bench.prepare.kinds import Kind
 from fhpt_bench.prepare.work import Done
-
-FACES = ("photo", "x0", "y0", "x1", "y1")
 
 
 def write(root: Path, kind: Kind, found: Gathered, done: Mapping[str, Done], about: Mapping[str, Any]) -> None:
@@ -31,11 +27,11 @@ def write(root: Path, kind: Kind, found: Gathered, done: Mapping[str, Done], abo
         tables["faces.csv"] = found.faces
     if found.words:
         rows = [(item, words.get("attributes", ""), words.get("colours", "")) for item, words in found.words.items()]
-        tables["attributes.csv"] = text(("item", "attributes", "colours"), sorted(rows))
+        tables["attributes.csv"] = csv_text(("item", "attributes", "colours"), sorted(rows))
     for which, names in found.names.items():
         tables[f"lists/{which}.lst"] = "".join(f"{name}\n" for name in names)
     for which, pairs in found.pairs.items():
-        tables[f"lists/pairs-{which}.csv"] = text(("from", "to"), pairs)
+        tables[f"lists/pairs-{which}.csv"] = csv_text(("from", "to"), pairs)
     files = detected(root)
     for name, content in tables.items():
         files[name] = put(root, name, content)
@@ -56,22 +52,13 @@ def derive_pairs(kind: Kind, names: Sequence[str], points: Mapping[str, Points])
     return lists.derive(points, {name: group for name in names if (group := kind.group(name)) is not None})
 
 
-def text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A CSV table."""
-    buffer = io.StringIO()
-    table = csv.writer(buffer, lineterminator="\n")
-    table.writerow(header)
-    table.writerows(rows)
-    return buffer.getvalue()
-
-
 def _photos(kind: Kind, found: Gathered, done: Mapping[str, Done]) -> str:
     rows = []
     for name in sorted(done):
         one = done[name]
         hashes = [one.pixels.get(size, "") for size in kind.sizes]
         rows.append((name, one.made_from, *hashes, one.parsing, found.partition.get(name, "")))
-    return text(("photo", "made_from", *kind.sizes, "parsing", "partition"), rows)
+    return csv_text(("photo", "made_from", *kind.sizes, "parsing", "partition"), rows)
 
 
 def detected(root: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from fhpt_bench.datasets import lists, load
 from fhpt_bench.datasets.deepfashion import DeepFashion
 from fhpt_bench.datasets.folder import Folder
 from fhpt_bench.datasets.market1501 import Market1501
+from fhpt_bench.detectors import openpose
 from fhpt_bench.errors import BenchError
 from fhpt_bench.paths import write_json
 from fhpt_bench.prepare import detect, prepare
@@ -175,3 +177,26 @@ def test_an_unknown_detector_writes_nothing(market: Path, copied: Callable[[Path
     with pytest.raises(BenchError, match="something else"):
         detect.poses(root / "images", "mediapipe")
     assert len(Market1501(root)) == 10
+
+
+def test_openpose_that_the_user_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenPose on the prepared images, its JSON taken in, then looked up by content."""
+    monkeypatch.setenv("FHPT_BENCH_CACHE", str(tmp_path / "cache"))
+    few = [photo for photo in mini.photographs() if (photo.item, photo.outfit) == (1, 1)]
+    source = mini.write_inshop(tmp_path / "src", photos=few)
+    (source / "test.lst").write_text("".join(f"{photo.stem}.jpg\n" for photo in few))
+    prepare("deepfashion", source, tmp_path / "out", sizes=["256x256", "256x176"])
+    with pytest.raises(BenchError, match="no OpenPose detections"):
+        detect.poses(tmp_path / "out", "openpose-json")
+    (tmp_path / "json").mkdir()
+    for photo in few:
+        body = [number for x, y in zip(photo.points[1], photo.points[0], strict=True)
+                for number in ((x, y, 0.9) if y != -1 else (0, 0, 0))]  # fmt: skip
+        text = json.dumps({"people": [{"pose_keypoints_2d": body}]})
+        (tmp_path / "json" / f"{photo.stem}_keypoints.json").write_text(text)
+    openpose.take_in(tmp_path / "json", tmp_path / "out" / "images" / "256x256")
+    done = detect.poses(tmp_path / "out", "openpose-json")
+    assert (done.found, done.derived) == (4, {"patn-test": 12})
+    found = lists.read_annotation((tmp_path / "out" / "keypoints-openpose-json.csv").read_text(), "x")
+    for photo in few:
+        np.testing.assert_array_equal(found[photo.stem], np.array(photo.points[::-1], np.int16).T)

@@ -284,6 +284,19 @@ def test_lists_that_contradict_each_other(tmp_path: Path, small: Path) -> None:
         prepare("deepfashion", small, tmp_path / "out")
 
 
+def test_face_boxes_that_were_brought_along(tmp_path: Path, small: Path) -> None:
+    first, second, *_ = (photo.stem for photo in few())
+    (small / "faces.csv").write_text(f"photo,x0,y0,x1,y1\n{first}.jpg,100,20.5,130,60\n{second},,,,\n")
+    prepare("deepfashion", small, tmp_path / "out")
+    data = DeepFashion(tmp_path / "out")
+    assert data.photo(first).pose.face.box == (60, 20.5, 90, 60), "in the frame of 256x176"
+    assert data.photo(second).pose.face is None
+    for row in (f"{first},a,0,1,1", f"{first},nan,0,1,1", f"{first},1,2,3", "holiday,1,2,3,4"):
+        (small / "faces.csv").write_text(f"photo,x0,y0,x1,y1\n{row}\n")
+        with pytest.raises(BenchError, match=r"face box|no photograph"):
+            prepare("deepfashion", small, tmp_path / "out")
+
+
 def test_progress_is_counted_and_threads_end(tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[int] = []
 
