@@ -32,7 +32,7 @@ def galleries(records: Sequence[Record], folders: Sequence[Path]) -> dict[int, G
     found: dict[int, Gallery] = {}
     for place, record in enumerate(records):
         try:
-            data = datasets.recorded(record.data.name, record.data.split)
+            data = datasets.recorded(record.data.name, record.data.split, **_as_measured(record))
         except BenchError:
             continue  # arrays, or a data set that is not here: the numbers stand without pictures
         if data.sha256 != record.data.sha256:
@@ -42,6 +42,14 @@ def galleries(records: Sequence[Record], folders: Sequence[Path]) -> dict[int, G
         if gallery is not None:
             found[place] = gallery
     return found
+
+
+def _as_measured(record: Record) -> dict[str, Any]:
+    """The size and pair list of a data set that has several, as the record's protocol asks for them."""
+    if record.protocol.name not in protocols.names():
+        return {}
+    protocol = protocols.load(record.protocol.name)
+    return {"size": protocol.size, "made_for": protocol.data}
 
 
 def _record_of(path: Path) -> Record | None:
