@@ -6,8 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image as PILImage
 
-from fhpt_bench import images, paths
+from fhpt_bench import BenchError, images, paths
 
 
 def test_png_round_trip_is_lossless_and_deterministic(tmp_path):
@@ -35,3 +36,17 @@ def test_a_failed_write_leaves_the_old_file_and_no_scraps(tmp_path):
         print("half of it", file=file)
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_a_header_says_size_and_loss_without_decoding(tmp_path):
+    sheet = PILImage.fromarray(np.random.default_rng(0).integers(0, 256, (31, 17, 3), dtype=np.uint8))
+    found = {}
+    for name, options in {
+        "a.png": {}, "a.jpg": {"quality": 95}, "a.bmp": {}, "lossless.webp": {"lossless": True}, "lossy.webp": {},
+    }.items():  # fmt: skip
+        sheet.save(tmp_path / name, **options)
+        found[name] = images.header((tmp_path / name).read_bytes(), where=name)
+    assert {head.size for head in found.values()} == {(31, 17)}
+    assert {name for name, head in found.items() if not head.lossless} == {"a.jpg", "lossy.webp"}
+    with pytest.raises(BenchError, match="the end of the file is missing"):
+        images.header((tmp_path / "a.png").read_bytes()[:-12], where="a.png")

@@ -91,7 +91,8 @@ def _choose(
         )
     said = f"layout {layout.name}" + (f" ({len(ids)} of {len(files.entries)} names fit)" if len(candidates) > 1 else "")
     if layout.indexed:
-        first = min(int(entry.stem) for entry in ids)
+        entry, pair_id = next(iter(ids.items()))
+        first = int(entry.stem) - next(place for place, pair in enumerate(pairs) if pair.id == pair_id)
         said += f": a file's number, from {first}, is its place in the data set's pair list"
     return layout, ids, said
 

@@ -118,6 +118,8 @@ def test_numbered_files_are_places_in_the_pair_list(tmp_path, fashion, crops, fr
     from_one = {f"{index + 1}.png": image for index, image in enumerate(files("rate", fashion, crops, frames).values())}
     found = find(lay(tmp_path / "one", from_one), fashion, range(18))
     assert "from 1" in found.coverage.decided
+    (tmp_path / "one" / "1.png").unlink()
+    assert "from 1" in find(tmp_path / "one", fashion, range(18), allow_missing=True).coverage.decided
     assert np.array_equal(found.read(fashion[17].id)[0], crops[fashion[17].id])
     (tmp_path / "one" / "18.png").unlink()  # neither 0 nor 18: 0-based without the first, or 1-based without the last?
     with pytest.raises(BenchError, match="no file name is that of a pair"):
