@@ -109,10 +109,15 @@ def _notes(lines: Sequence[Line]) -> list[str]:
         for metric in PLACES:
             for score in _scores(line, metric):
                 if score.value is None:
-                    found.setdefault(f"unavailable: {score.unavailable}", []).append(
+                    found.setdefault(f"unavailable: {_short(score.unavailable)}", []).append(
                         f"{line.protocol.name} {score.name}"
                     )
     return [f"{', '.join(names)}: {why}" for why, names in found.items()]
+
+
+def _short(why: str) -> str:
+    """A reason without where and what to do: the records have it whole."""
+    return why.partition(" where: ")[0].partition(" fix: ")[0]
 
 
 def to_markdown(found: SideBySide) -> str:
