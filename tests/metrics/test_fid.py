@@ -172,7 +172,9 @@ def test_the_feature_carries_the_settings() -> None:
     assert metric.needs[0].feature == "inception.pool3[pytorch-fid,crop40:216]"
 
 
-@pytest.mark.parametrize("setting", [{"reference": "test"}, {"extractor": "keras"}, {"prepare": {"flip": True}}, {"drop_last": -1}])
+@pytest.mark.parametrize(
+    "setting", [{"reference": "test"}, {"extractor": "keras"}, {"prepare": {"flip": True}}, {"drop_last": -1}]
+)
 def test_unknown_settings(setting: dict[str, object]) -> None:
     with pytest.raises(BenchError):
         FID("fid", **setting)  # type: ignore[arg-type]

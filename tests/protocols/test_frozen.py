@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fhpt_bench import protocol
+from fhpt_bench.datasets.deepfashion import DeepFashion
+from fhpt_bench.datasets.market1501 import Market1501
 from fhpt_bench.leaderboard.names import parse
 
 RELEASED = {
@@ -91,3 +93,13 @@ def test_defects_are_named_as_defects(name: str) -> None:
             or "IS and PCKh as in" in said
             or "by PATN's script" in said
         )
+
+
+@pytest.mark.parametrize("name", sorted(RELEASED))
+def test_its_data_set_is_prepared_at_its_size(name: str) -> None:
+    found = protocol.load(name)
+    base, _, whose = found.data.partition("@")
+    adapter = {"deepfashion": DeepFashion, "market1501": Market1501}[base]
+    assert found.size in adapter.sizes
+    assert whose in {"", "dsc"}
+    assert (base == "market1501") == ("-market" in name)
