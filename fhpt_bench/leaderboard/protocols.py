@@ -151,7 +151,7 @@ def to_html(found: SideBySide) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("protocols.html.j2").render(table=table(found), about=ABOUT, none=NONE)
+    return environment.get_template("protocols.html.j2").render(table=table(found), about=ABOUT, dash=NONE)
 
 
 def write(found: SideBySide, folder: Path) -> Path:

@@ -25,6 +25,15 @@ extractor = "clean"
 """
 WIDE_SSIM = """
 [[metrics]]
+use = "psnr"
+name = "psnr[cropped]"
+regions = false
+prepare = { crop = [4, 40] }
+[[metrics]]
+use = "kid"
+name = "kid[clean]"
+extractor = "clean"
+[[metrics]]
 use = "ssim"
 name = "ssim[uniform7]"
 window = "uniform7"
@@ -97,11 +106,11 @@ def test_the_table_says_what_differs_and_why_something_is_not_there(some, capsys
     root, three = some
     found, where = measure(root / "mine", data=boxes.NAME, out=root / "all", only=three, name="Mine|<b>", show=False)
     shown = protocols.table(found)
-    assert [column.label for column in shown.columns] == ["SSIM", "PSNR", "FID"]
+    assert [column.label for column in shown.columns] == ["SSIM", "PSNR", "FID", "KID"]
     spread = shown.columns[0].spread
     values = sorted(s.value for r in found.records for s in r.scores if s.name.startswith("ssim"))
     assert spread == f"{values[0]:.3f} … {values[-1]:.3f}".replace("-", "−")
-    assert shown.columns[1].spread == "", "PSNR is the same in both"
+    assert shown.columns[1].spread and not shown.columns[2].spread, "FID is the same in both"
     notes = " ".join(shown.notes)
     assert "second is: unavailable: no weights here" in notes
     assert "pixels-256x176: unavailable: " in notes
@@ -109,6 +118,7 @@ def test_the_table_says_what_differs_and_why_something_is_not_there(some, capsys
     html, markdown = page.read_text(), (where / "protocols.md").read_text()
     assert "Mine|&lt;b&gt;" in html and "Mine|<b>" not in html
     assert "uniform7" in html and "uniform7" in markdown
+    assert "\u2014" in html and "None" not in html, "the first protocol has no KID"
     assert markdown.count("\n| first ") == 1 and "Mine\\|" in markdown
     told = json.loads((where / "protocols.json").read_text())
     assert [p["protocol"] for p in told["protocols"] if p["record"]] == ["first", "second"]
