@@ -229,8 +229,8 @@ DAMAGES = (
     Damage("hands-swapped", "left and right hand exchanged", _SHARES, "of images", hands_swapped),
     Damage("arms-moved", "forearms turned about the elbow", (15, 30, 60), "degrees", arms_moved),
     Damage("face-replaced", "the face of another person, in the old colour", _SHARES, "of images", face_replaced),
-    Damage("recoloured", "clothes in the opposite hue", (0.25, 0.5, 1.0), "of the way", recoloured),
-    Damage("pattern-removed", "garments in one colour, shading kept", (0.25, 0.5, 1.0), "of the way", pattern_removed),
+    Damage("recoloured", "clothes in the opposite hue", _SHARES, "of images", recoloured),
+    Damage("pattern-removed", "garments in their mean colour, shading kept", _SHARES, "of images", pattern_removed),
     Damage("gender-swapped", "the head of a person of the other gender label", _SHARES, "of images", gender_swapped),
 )  # fmt: skip
 """Weakest dose first. JPEG's dose is its quality, so it falls."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fhpt_bench.datasets.catwalk import Catwalk
 from fhpt_bench.errors import BenchError
-from fhpt_bench.generators import Stranger, Truth
+from fhpt_bench.generators import Blank, Stranger, Truth
 from fhpt_bench.harness.execute import execute
 from fhpt_bench.harness.job import Job, resolve
 from fhpt_bench.harness.models import Model, slug
@@ -22,11 +22,11 @@ from fhpt_bench.record import ModelCard, Record, read_record
 from fhpt_bench.sanity import damage as damages
 from fhpt_bench.sanity import pixels
 from fhpt_bench.sanity.damage import DAMAGES, Damage, Damaged
-from fhpt_bench.types import Dataset, Mask, Pair, Photo, Score
+from fhpt_bench.types import Dataset, Mask, Pair, Photo
 
 PAIRS = 96
 BLIND = 0.05
-"""Less than this share of the way from the truth to a stranger is called blind."""
+"""Less than this share of the way from the truth to the worst reference is called blind."""
 
 
 class Spread:
@@ -58,14 +58,13 @@ class Spread:
 
 
 class Answer(BaseModel):
-    """What one score says; ``way``: its share of the way from the truth (0) to a stranger's photograph (1)."""
+    """What one score says of one row."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float | None
     low: float | None = None
     high: float | None = None
-    way: float | None = None
     unavailable: str = ""
 
 
@@ -80,7 +79,7 @@ class Dose(BaseModel):
 
 
 class Report(BaseModel):
-    """All answers. ``truth`` is no damage, ``stranger`` another person's photograph in nearly the right pose."""
+    """All answers. ``truth`` is no damage; ``references``: ``stranger`` and ``blank``, how bad a row can be."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -93,12 +92,31 @@ class Report(BaseModel):
     headline: tuple[str, ...]
     better: dict[str, Literal["higher", "lower", "neither"]]
     truth: dict[str, Answer]
-    stranger: dict[str, Answer]
+    references: dict[str, dict[str, Answer]]
     doses: tuple[Dose, ...]
 
     def of(self, damage: str) -> list[Dose]:
         """The doses of one damage, weakest first."""
         return [dose for dose in self.doses if dose.damage == damage]
+
+    def worst(self, score: str) -> tuple[str, Answer] | None:
+        """The reference farthest from the truth in this score; None where the truth or both references have no value,
+        or all are alike. A stranger's hands are nearly as good as true ones: there white paper is the scale."""
+        truth = self.truth[score].value
+        far = {
+            name: abs(answers[score].value - truth)  # type: ignore[operator]
+            for name, answers in self.references.items()
+            if truth is not None and answers[score].value is not None
+        }
+        name = max(far, key=lambda each: far[each], default="")
+        return (name, self.references[name][score]) if name and far[name] > 1e-9 else None
+
+    def way(self, score: str, value: float | None) -> float | None:
+        """``value`` as a share of the way from the truth (0) to the worst reference (1); None without a scale."""
+        truth, worst = self.truth[score].value, self.worst(score)
+        if value is None or truth is None or worst is None or worst[1].value is None:
+            return None
+        return (value - truth) / (worst[1].value - truth)
 
 
 @dataclass(frozen=True)
@@ -133,7 +151,7 @@ def measure(
     workers: int = 2,
     show: bool | None = None,
 ) -> Report:
-    """Measure truth, stranger and every dose on ``pairs`` pairs of Catwalk's test people; run folders go into ``out``.
+    """Measure truth, references and every dose on ``pairs`` pairs of Catwalk's test people; runs go into ``out``.
 
     only: names of damages, all where empty. A dose whose record is there is not measured again. BenchError for an
     unknown damage, and for protocols whose image size is not Catwalk's.
@@ -142,7 +160,7 @@ def measure(
     data = Catwalk("test")
     spread: Dataset = Spread(data, pairs)
     job = resolve(protocol, spread, "test", None, device, 0, 8, workers, False)
-    models = [_reference("truth", Truth()), _reference("stranger", Stranger(data))]
+    models = [_reference("truth", Truth()), _reference("stranger", Stranger(data)), _reference("blank", Blank())]
     models += [_model(data, damage, dose) for damage in chosen for dose in damage.doses]
     records = []
     with progress("sanity", len(models), unit="rows", show=show) as advance:
@@ -150,7 +168,7 @@ def measure(
             records.append(_record(job, model, out / slug(model.card.name)))
             advance(1)
     doses = [(damage, dose) for damage in chosen for dose in damage.doses]
-    return report(records[0], records[1], list(zip(doses, records[2:], strict=True)))
+    return report(records[0], records[1:3], list(zip(doses, records[3:], strict=True)))
 
 
 def _chosen(only: Sequence[str]) -> list[Damage]:
@@ -185,9 +203,8 @@ def _record(job: Job, model: Model, where: Path) -> Record:
     return execute(job, model, where)
 
 
-def report(truth: Record, stranger: Record, found: Sequence[tuple[tuple[Damage, float], Record]]) -> Report:
+def report(truth: Record, references: Sequence[Record], found: Sequence[tuple[tuple[Damage, float], Record]]) -> Report:
     """The records' scores as answers."""
-    ends = {s.name: (s, stranger.score(s.name)) for s in truth.scores}
     return Report(
         protocol=truth.protocol.name,
         protocol_sha256=truth.protocol.sha256,
@@ -197,15 +214,10 @@ def report(truth: Record, stranger: Record, found: Sequence[tuple[tuple[Damage, 
         people=len(truth.people),
         headline=tuple(_flat(truth.protocol.headline)),
         better={s.name: s.better for s in truth.scores},
-        truth={s.name: _answer(s, None) for s in truth.scores},
-        stranger={s.name: _answer(s, None) for s in stranger.scores},
+        truth=_answers(truth),
+        references={record.model.name: _answers(record) for record in references},
         doses=tuple(
-            Dose(
-                damage=damage.name,
-                dose=dose,
-                unit=damage.unit,
-                answers={s.name: _answer(s, ends.get(s.name)) for s in record.scores},
-            )
+            Dose(damage=damage.name, dose=dose, unit=damage.unit, answers=_answers(record))
             for (damage, dose), record in found
         ),
     )
@@ -216,12 +228,8 @@ def _flat(headline: Any) -> Iterator[str]:
         yield from each
 
 
-def _answer(score: Score, ends: tuple[Score, Score] | None) -> Answer:
-    way = None
-    if ends is not None and None not in (score.value, ends[0].value, ends[1].value):
-        a, b = float(ends[0].value or 0), float(ends[1].value or 0)
-        way = (float(score.value or 0) - a) / (b - a) if abs(b - a) > 1e-9 else None
-    return Answer(value=score.value, low=score.low, high=score.high, way=way, unavailable=score.unavailable)
+def _answers(record: Record) -> dict[str, Answer]:
+    return {s.name: Answer(value=s.value, low=s.low, high=s.high, unavailable=s.unavailable) for s in record.scores}
 
 
 def answers(found: Report, damage: str, score: str) -> bool:
@@ -243,9 +251,10 @@ def claims(found: Report) -> list[Claim]:
 
 
 def holds(found: Report, claim: Claim) -> bool:
-    """Whether a claim is seen. Blind: the strongest dose moves the score less than ``BLIND`` of the way to a
-    stranger."""
+    """Whether a claim is seen. Blind: the strongest dose moves the score less than ``BLIND`` of the way to the worst
+    reference."""
     if not claim.blind:
         return answers(found, claim.damage, claim.score)
     doses = found.of(claim.damage)
-    return bool(doses) and (way := doses[-1].answers[claim.score].way) is not None and abs(way) < BLIND
+    way = found.way(claim.score, doses[-1].answers[claim.score].value) if doses else None
+    return way is not None and abs(way) < BLIND

@@ -24,7 +24,7 @@ _WIDTH, _HEIGHT, _TOP = 64, 26, 1.25
 
 @dataclass(frozen=True)
 class Cell:
-    """One score's answer to one damage: a line over the doses, y = share of the way to a stranger."""
+    """One score's answer to one damage: a line over the doses, y = share of the way to the worst reference."""
 
     points: str
     """The line, for SVG."""
@@ -78,10 +78,11 @@ def to_html(found: Report, data: Catwalk) -> str:
 
 def _cell(found: Report, damage: str, score: str) -> Cell:
     doses = [dose.answers[score] for dose in found.of(damage)]
-    if found.truth[score].value is None or any(a.way is None for a in doses):
+    shares = [found.way(score, answer.value) for answer in doses]
+    if any(share is None for share in shares):
         why = found.truth[score].unavailable or next((a.unavailable for a in doses if a.unavailable), "")
-        return Cell("", "", "", "none", why or "the truth and a stranger score alike: no scale")
-    ways = [0.0, *(float(a.way or 0) for a in doses)]
+        return Cell("", "", "", "none", why or "the truth and the references score alike: no scale")
+    ways = [0.0, *(float(share or 0) for share in shares)]
     at = [round(i * (_WIDTH - 4) / (len(ways) - 1) + 2, 1) for i in range(len(ways))]
     spans = [_span(found, score, found.truth[score]), *(_span(found, score, a) for a in doses)]
     band = [f"{x},{_y(high)}" for x, (_, high) in zip(at, spans, strict=True)]
@@ -97,24 +98,23 @@ def _cell(found: Report, damage: str, score: str) -> Cell:
 
 
 def _span(found: Report, score: str, answer: Answer) -> tuple[float, float]:
-    """The interval of an answer, on the scale where the truth is 0 and a stranger 1."""
-    truth, stranger = (float(end[score].value or 0) for end in (found.truth, found.stranger))
-    ends = [answer.value if end is None else end for end in (answer.low, answer.high)]
-    scaled = sorted((float(end or 0) - truth) / (stranger - truth) if stranger != truth else 0.0 for end in ends)
-    return scaled[0], scaled[1]
+    """The interval of an answer, on the scale where the truth is 0 and the worst reference 1."""
+    ends = [found.way(score, answer.value if end is None else end) for end in (answer.low, answer.high)]
+    low, high = sorted(float(end or 0) for end in ends)
+    return low, high
 
 
 def _y(way: float) -> float:
-    """Place on the drawing: 0 (the truth) is near the bottom, 1 (a stranger) near the top, beyond is cut."""
+    """Place on the drawing: 0 (the truth) is near the bottom, 1 (the worst reference) near the top, beyond is cut."""
     share = (min(max(way, -0.25), _TOP) + 0.25) / (_TOP + 0.25)
     return round(_HEIGHT - 1 - share * (_HEIGHT - 2), 1)
 
 
 def _said(found: Report, damage: str, score: str) -> str:
-    """``truth 0.98 [0.97, 0.99]; 0.25: 0.91 ...; stranger 0.40``."""
+    """``truth 0.98 [0.97, 0.99]; 0.25: 0.91 ...; stranger: 0.40``."""
     named = [("truth", found.truth[score])]
     named += [(f"{dose.dose:g} {dose.unit}", dose.answers[score]) for dose in found.of(damage)]
-    named += [("stranger", found.stranger[score])]
+    named += [(name, answers[score]) for name, answers in found.references.items()]
     return "; ".join(f"{name}: {_text(answer)}" for name, answer in named)
 
 

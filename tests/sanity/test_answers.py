@@ -18,15 +18,15 @@ def made(values: dict[str, list[float]], better: str = "higher", spread: float =
     names = list(values)
 
     def answer(name: str, i: int) -> Answer:
-        v = values[name]
-        way = (v[i] - v[0]) / (v[-1] - v[0]) if v[-1] != v[0] else None
-        return Answer(value=v[i], low=v[i] - spread, high=v[i] + spread, way=way)
+        value = values[name][i]
+        return Answer(value=value, low=value - spread, high=value + spread)
 
     doses = [(0.25, 1), (0.5, 2), (1.0, 3)]
     return Report(
         protocol="p", protocol_sha256="0" * 64, data="catwalk", data_sha256="1" * 64, pairs=9, people=3,
         headline=tuple(names), better=dict.fromkeys(names, better),
-        truth={n: answer(n, 0) for n in names}, stranger={n: answer(n, 4) for n in names},
+        truth={n: answer(n, 0) for n in names},
+        references={"stranger": {n: answer(n, 4) for n in names}, "blank": {n: Answer(value=None) for n in names}},
         doses=tuple(
             Dose(damage="face-replaced", dose=d, unit="of images", answers={n: answer(n, i) for n in names})
             for d, i in doses
@@ -50,7 +50,17 @@ def test_an_answer_is_monotone_and_beyond_the_interval_of_no_damage(values, seen
     assert answers(flipped, "face-replaced", "s") is seen
 
 
-def test_blind_is_a_small_share_of_the_way_to_a_stranger():
+def test_the_scale_ends_at_the_worse_reference():
+    report = made({"hands": [0.8, 0.7, 0.5, 0.4, 0.75], "odd": [0.8, 0.7, 0.5, 0.4, 0.8]})
+    assert report.worst("hands")[0] == "stranger" and report.worst("odd") is None
+    blank = {"hands": Answer(value=0.0), "odd": Answer(value=0.0)}
+    both = report.model_copy(update={"references": report.references | {"blank": blank}})
+    assert both.worst("hands")[0] == "blank"
+    assert both.way("hands", 0.4) == pytest.approx(0.5)
+    assert both.way("hands", None) is None
+
+
+def test_blind_is_a_small_share_of_the_way():
     report = made({"ssim": [1.0, 0.999, 0.998, 0.99, 0.5], "other": [1.0, 0.9, 0.8, 0.7, 0.5]})
     assert holds(report, Claim("face-replaced", "ssim", blind=True))
     assert not holds(report, Claim("face-replaced", "other", blind=True))
@@ -109,7 +119,9 @@ def test_a_real_measurement_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert [d.dose for d in found.of("blur")] == [1, 2, 4]
     monkeypatch.setattr("fhpt_bench.sanity.measure.execute", None)
     assert measure(tmp_path / "out", protocol=protocol, pairs=6, only=["blur"], show=False) == found
-    assert np.isfinite([d.answers["ssim/foreground"].way for d in found.of("blur")]).all()
+    assert np.isfinite(
+        [found.way("ssim/foreground", d.answers["ssim/foreground"].value) for d in found.of("blur")]
+    ).all()
 
 
 def test_claims_name_known_damages():
