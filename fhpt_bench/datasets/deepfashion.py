@@ -13,6 +13,7 @@ from fhpt_bench.datasets import home
 from fhpt_bench.datasets.folder import Folder
 from fhpt_bench.datasets.names import FashionName
 from fhpt_bench.datasets.prepared import PreparedSet, Size
+from fhpt_bench.errors import BenchError
 
 LEFT, WIDTH = 40, 176
 """PATN crops columns 40..216 of a 256 x 256 photograph: 256 x 176."""
@@ -83,5 +84,6 @@ def by_name(split: str = "test") -> DeepFashion:
 @lru_cache(maxsize=1 << 17)
 def _parsed(name: str) -> FashionName:
     found = FashionName.parse(name)
-    assert found is not None, f"{name} came past the preparation"
+    if found is None:
+        raise BenchError(f"{name} is no photograph of deepfashion", fix="prepare the data set again from its archives")
     return found

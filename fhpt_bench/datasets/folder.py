@@ -15,6 +15,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from fhpt_bench.datasets.lists import Points
 from fhpt_bench.errors import BenchError
 
 FORMAT = 1
+_TABLE = re.compile(r"(?:lists/)?[a-z0-9-]+\.(?:csv|lst)")
+_PHOTO = re.compile(r"[A-Za-z0-9_-]{1,150}")
+"""A name becomes part of a path: a folder may be somebody else's work."""
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels."""
 
@@ -49,6 +53,9 @@ class Folder:
             raise BenchError(f"the manifest cannot be read: {error}", where=path, fix=f"{prepare}, again") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or not manifest.get("kind"):
             raise BenchError("not a manifest of this version of fhpt-bench", where=path, fix=f"{prepare}, again")
+        unsafe = next((name for name in manifest.get("files", ()) if not _TABLE.fullmatch(name)), None)
+        if unsafe is not None:
+            raise BenchError(f"the manifest names a table {unsafe[:80]!r}", where=path, fix=f"{prepare}, again")
         if kind and manifest["kind"] != kind:
             raise BenchError(f"this is {manifest['kind']}, not {kind}", where=root, fix="name the other folder")
         return cls(root, manifest)
@@ -75,7 +82,10 @@ class Folder:
     def rows(self, name: str) -> Iterator[dict[str, str]]:
         """Rows of a CSV table; none where the data set has no such table."""
         if self.has(name):
-            yield from csv.DictReader(self.text(name).splitlines())
+            for row in csv.DictReader(self.text(name).splitlines()):
+                if "photo" in row:
+                    self._checked(row["photo"], name)
+                yield row
 
     def keypoints(self, only: Container[str] | None = None) -> dict[str, Points]:
         """By photo (of ``only``), in the frame of the tables: those of the lists first, then what detectors found."""
@@ -100,11 +110,19 @@ class Folder:
 
     def names(self, split: str) -> list[str]:
         """Photos of a published split, in the list's order; BenchError where its list was not in the archive."""
-        return lists.read_names(self._list(f"lists/{split}.lst"))
+        names = lists.read_names(self._list(f"lists/{split}.lst"))
+        for name in names:
+            self._checked(name, split)
+        return names
 
     def pairs(self, which: str) -> list[tuple[str, str]]:
         """``patn-test`` -> source and target of its pairs, in the list's order; BenchError where there are none."""
         return lists.read_pairs(self._list(f"lists/pairs-{which}.csv"), which)
+
+    def _checked(self, photo: str, table: str) -> None:
+        if not _PHOTO.fullmatch(photo):
+            fix = "prepare it again from its archives"
+            raise BenchError(f"{photo[:80]!r} cannot be a photograph's name", where=f"{self.root}, {table}", fix=fix)
 
     def _list(self, name: str) -> str:
         if not self.has(name):

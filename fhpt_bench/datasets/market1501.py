@@ -9,6 +9,7 @@ from typing import ClassVar
 from fhpt_bench.datasets import home
 from fhpt_bench.datasets.names import MarketName
 from fhpt_bench.datasets.prepared import PreparedSet, Size
+from fhpt_bench.errors import BenchError
 
 
 class Market1501(PreparedSet):
@@ -41,5 +42,6 @@ def by_name(split: str = "test") -> Market1501:
 @lru_cache(maxsize=1 << 17)
 def _parsed(name: str) -> MarketName:
     found = MarketName.parse(name)
-    assert found is not None, f"{name} came past the preparation"
+    if found is None:
+        raise BenchError(f"{name} is no photograph of market1501", fix="prepare the data set again from its archives")
     return found

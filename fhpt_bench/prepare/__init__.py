@@ -85,9 +85,7 @@ def prepare(
             raise BenchError(f"no photograph of {kind} is in the source", where=source, fix=fix)
         known = tables.detected_points(Path(out)) | found.points
         for which in ("patn-train", "patn-test"):
-            if which not in found.pairs and known and which in found.names:
-                found.pairs[which] = tables.derive_pairs(about, found.names[which], known)
-                found.derived.add(which)
+            tables.derive_pairs(about, found, known, which)
         if about.sampled and "patn-test" in found.derived:
             found.notes.append(about.sampled)
         done, resumed = make_all(about, tasks, Path(out), wanted, workers, show)

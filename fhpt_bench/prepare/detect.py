@@ -163,7 +163,7 @@ def _derived_again(root: Path) -> dict[str, int]:
     for which in ("patn-train", "patn-test"):
         own = f"lists/pairs-{which}.csv"
         if folder.has(f"lists/{which}.lst") and (not folder.has(own) or which in folder.manifest["derived"]):
-            pairs = tables.derive_pairs(kind, folder.names(which), known)
+            pairs = tables.by_rule(kind, folder.names(which), known)
             _name(root, own, lists.csv_text(("from", "to"), pairs))
             counts[which] = len(pairs)
     if counts:

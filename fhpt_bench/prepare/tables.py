@@ -47,7 +47,20 @@ def put(root: Path, name: str, content: str) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def derive_pairs(kind: Kind, names: Sequence[str], points: Mapping[str, Points]) -> list[tuple[str, str]]:
+def derive_pairs(kind: Kind, found: Gathered, points: Mapping[str, Points], which: str) -> None:
+    """Pairs of a split by the field's rule, where it has no list of them and some of its keypoints are known."""
+    names = found.names.get(which, [])
+    without = sum(name not in points for name in names)
+    if which in found.pairs or without == len(names):
+        return
+    found.pairs[which] = by_rule(kind, names, points)
+    found.derived.add(which)
+    if without:
+        what = f"{without} of {len(names)} photographs have no keypoints and are in no pair"
+        found.notes.append(f"{which}: {what}; fhpt-bench data poses finds them, and derives again")
+
+
+def by_rule(kind: Kind, names: Sequence[str], points: Mapping[str, Points]) -> list[tuple[str, str]]:
     """Pairs among ``names`` by the field's rule (``lists.derive``)."""
     return lists.derive(points, {name: group for name in names if (group := kind.group(name)) is not None})
 

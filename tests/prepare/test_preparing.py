@@ -174,6 +174,21 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert not (tmp_path / "none" / "manifest.json").exists()
 
 
+def test_pairs_are_derived_only_where_keypoints_are(tmp_path: Path) -> None:
+    source = mini.write_lists(mini.write_patn(tmp_path / "src"), with_pairs=False)
+    annotation = source / "fasion-resize-annotation-train.csv"
+    half = annotation.read_text().splitlines(keepends=True)[:7]  # the header and two outfits of three
+    annotation.write_text("".join(half))
+    summary = prepare("deepfashion", source, tmp_path / "out")
+    assert summary.counts["patn-train pairs"] == 12
+    assert any("patn-train: 9 of 15 photographs have no keypoints" in note for note in summary.notes)
+    annotation.unlink()
+    summary = prepare("deepfashion", source, tmp_path / "out")
+    assert summary.derived == ("patn-test",)
+    assert "patn-train pairs" not in summary.counts
+    assert any(lack.what == "PATN's train pairs" for lack in summary.missing)
+
+
 def test_goes_on_where_it_stopped(tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare("deepfashion", small, tmp_path / "whole", workers=1)
     make, made = work._make, []

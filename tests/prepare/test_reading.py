@@ -203,9 +203,18 @@ def test_export_of_a_prepared_set(fashion: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "word"),
     [("", "manifest"), ("[]", "manifest"), ('{"format": 99, "kind": "deepfashion"}', "this version"),
-     ('{"format": 1, "kind": "market1501", "files": {}}', "market1501")],
+     ('{"format": 1, "kind": "market1501", "files": {}}', "market1501"),
+     ('{"format": 1, "kind": "deepfashion", "files": {"lists/../../x.csv": ""}}', "names a table"),
+     ('{"format": 1, "kind": "deepfashion", "files": {"/etc/passwd": ""}}', "names a table")],
 )  # fmt: skip
 def test_manifests_that_are_none(tmp_path: Path, content: str, word: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(BenchError, match=word):
         DeepFashion(tmp_path)
+
+
+@pytest.mark.parametrize("name", [f"../../{REACHING}", "/etc/passwd", "holiday", "a b"])
+def test_names_that_somebody_else_made_up(fashion: Path, copied: Callable[[Path], Path], name: str) -> None:
+    root = relisted(copied(fashion), "lists/patn-test.lst", lambda text: text.replace(REACHING, name))
+    with pytest.raises(BenchError, match=r"cannot be a photograph|not in the list|is no photograph"):
+        DeepFashion(root)
