@@ -93,17 +93,22 @@ def measure(
     where = pairs if pairs is not None else folder
     if where is None:
         raise BenchError("no images were named", fix="fhpt-bench score DIR --protocol all")
-    if isinstance(given, str):
-        open_data(given, split)  # a wrong name is an error of its own, not a reason in every row
+    open_data(given, split)  # a wrong name is an error of its own, not a reason in every row
     lines: dict[str, Line] = {}
     jobs: dict[str, list[Job]] = {}
+    opened: dict[tuple[object, ...], Dataset] = {}
     for each in only or protocols.names():
         protocol = protocols.load(each)
+        lines[protocol.name] = Line(protocol)
         try:
-            job = resolve(each, given, split, limit, device, seed, batch_size, workers, show)
-            jobs.setdefault(job.data.sha256, []).append(job)
-            lines[protocol.name] = Line(protocol, why="not measured")
-        except BenchError as error:  # its images have another size, or this data set has not what it asks for
+            fitting = _open(given, split, protocol, opened)
+            if tuple(fitting.size) == protocol.size:
+                job = resolve(each, fitting, split, limit, device, seed, batch_size, workers, show)
+                jobs.setdefault(job.data.sha256, []).append(job)
+            else:
+                sizes = [f"{height}x{width}" for height, width in (protocol.size, fitting.size)]
+                lines[protocol.name] = Line(protocol, why=f"measures {sizes[0]} images, {fitting.name} has {sizes[1]}")
+        except BenchError as error:  # this data set has not what the protocol asks for
             lines[protocol.name] = Line(protocol, why=_one_line(error))
     found, refused = _locate(jobs, where, layout, allow_missing=allow_missing)
     for key, refusal in refused.items():
@@ -120,6 +125,16 @@ def measure(
     counts = " or ".join(str(count) for count in sorted({record.data.pairs for record in records}))
     about = f"{first.data.name}/{first.data.split}, {counts} pairs" + (" (rendered)" if first.data.synthetic else "")
     return SideBySide(records[0].model.name, about, tuple(lines.values())), root
+
+
+def _open(
+    data: str | Dataset, split: str, protocol: EvalProtocol, opened: dict[tuple[object, ...], Dataset]
+) -> Dataset:
+    """The data set as the protocol asks for it: its size, its pair list; each only once."""
+    key = (protocol.size, protocol.data.partition("@")[2])
+    if key not in opened:
+        opened[key] = open_data(data, split, protocol)
+    return opened[key]
 
 
 def _locate(

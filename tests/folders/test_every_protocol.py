@@ -99,7 +99,8 @@ def test_each_as_measured_alone_and_networks_once(some):
         assert read_record(where / f"{path.stem}.json") == line.record
     assert numbers(found.records[0])["ssim"] != numbers(found.records[1])["ssim"], "one name, two settings"
     assert ran < len(Counted.ran)
-    assert "256x176" in found.lines[2].why and found.lines[2].record is None
+    assert found.lines[2].why == "measures 256x176 images, boxes has 64x48"
+    assert found.lines[2].record is None
 
 
 def test_the_table_says_what_differs_and_why_something_is_not_there(some, capsys):
