@@ -115,6 +115,7 @@ class Dataset(Protocol):
         ...
 
     # Optional: ``training() -> Dataset`` and ``validation() -> Dataset`` (for protocols that read those photographs),
+    # ``sources = False`` (source photographs are stand-ins: what reads them is unavailable),
     # ``check()``, ``exact_warp(pair) -> Image``, ``card``.
 
 

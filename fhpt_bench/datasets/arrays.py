@@ -19,8 +19,7 @@ class ArrayDataset:
 
     Without ``people`` each pair counts as its own person, which makes intervals too narrow where people repeat:
     the name of the
-    data set says so. Without ``source`` the metrics that read it are measured against black images: none of
-    ``clean`` does.
+    data set says so. Without ``source`` the metrics that read it are unavailable.
     """
 
     synthetic = False
@@ -44,6 +43,7 @@ class ArrayDataset:
                 raise BenchError(f"{len(given)} {label} for {len(images)} targets", fix="pass one a pair")
         self.name = "arrays" if people is not None else "arrays, people unknown"
         self.size = (images[0].shape[0], images[0].shape[1])
+        self.sources = source is not None
         self._target, self._source = images, [np.asarray(s) for s in source] if source is not None else None
         self._people = [str(p) for p in people] if people is not None else [f"pair{i:06d}" for i in range(len(images))]
         digest = hashlib.sha256("\n".join(self._people).encode())

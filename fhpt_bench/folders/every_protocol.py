@@ -20,7 +20,7 @@ from fhpt_bench.harness.features import Networks
 from fhpt_bench.harness.folder import RunFolder
 from fhpt_bench.harness.job import Job, data_ref, default_folder, open_data, resolve
 from fhpt_bench.harness.measure import measure as measure_rows
-from fhpt_bench.harness.measure import unfit
+from fhpt_bench.harness.measure import sourceless, unfit
 from fhpt_bench.harness.models import Model, slug
 from fhpt_bench.protocol import EvalProtocol
 from fhpt_bench.record import Record, write_record
@@ -172,7 +172,8 @@ def _measure(jobs: Sequence[Job], found: Found, name: str | None, root: Path) ->
         closing(Networks(job.metrics, job.device, job.data.name)) as networks,
     ):
         start = monotonic()
-        networks.unfit = unfits = unfit(job, networks)
+        networks.unfit = sourceless(job)
+        networks.unfit = unfits = networks.unfit | unfit(job, networks)
         able = [metric for metric in job.metrics if not networks.why_not(metric)]
         rows, images = measure_rows(
             job.data,

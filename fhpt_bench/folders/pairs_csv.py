@@ -43,7 +43,8 @@ class PairsCSV:
         self.path = Path(path)
         self._root = self.path.parent
         self._rows = _rows(self.path)
-        self._source = "source" in self._rows[0]
+        self.sources = "source" in self._rows[0]
+        """Whether source photographs are known: what reads them is unavailable where they are not."""
         true = dict.fromkeys(row[role] for row in self._rows for role in ("target", "source") if role in row)
         self.size, hashes = _verify(self._root, list(true))
         known = "person" in self._rows[0]
@@ -60,15 +61,15 @@ class PairsCSV:
     def __getitem__(self, index: int) -> Pair:
         row, person = self._rows[index], self._people[index]
         target = self._photo(row["target"], person)
-        if self._source:
+        if self.sources:
             return Pair(f"{index:06d}", self._photo(row["source"], person), target)
-        # Metrics that read the source are measured against black: none of those for unknown images does.
+        # A stand-in that no metric's network is given.
         return Pair(f"{index:06d}", Photo(f"no source {index:06d}", _NO_POSE, person, self._black), target)
 
     def photos(self) -> list[Photo]:
         """Every true photograph once, targets first."""
         found: dict[str, Photo] = {}
-        for role in ("target", "source")[: 1 + self._source]:
+        for role in ("target", "source")[: 1 + self.sources]:
             for row, person in zip(self._rows, self._people, strict=True):
                 found.setdefault(row[role], self._photo(row[role], person))
         return list(found.values())

@@ -19,7 +19,7 @@ from fhpt_bench.harness.features import Networks
 from fhpt_bench.harness.folder import RunFolder
 from fhpt_bench.harness.generate import generate
 from fhpt_bench.harness.job import Job, data_ref, protocol_ref
-from fhpt_bench.harness.measure import Reader, measure, unfit
+from fhpt_bench.harness.measure import Reader, measure, sourceless, unfit
 from fhpt_bench.harness.reference import training_moments, training_rows, validation_rows
 from fhpt_bench.harness.summarise import context, curves, summarise
 from fhpt_bench.images import read as read_image
@@ -53,8 +53,9 @@ def execute(job: Job, model: models.Model, where: Path, given: Reader | None = N
             )
         seconds["generate"], start = monotonic() - start, monotonic()
         with closing(Networks(job.metrics, job.device, job.data.name)) as networks:
+            networks.unfit = sourceless(job)
             if "@" in job.protocol.name:  # images of a size that it was not made for
-                networks.unfit = unfit(job, networks)
+                networks.unfit |= unfit(job, networks)
             able = [metric for metric in job.metrics if not networks.why_not(metric)]
             seconds["networks"], start = monotonic() - start, monotonic()
             read = given or _reader(folder.images, job.data.size)

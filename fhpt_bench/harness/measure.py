@@ -139,6 +139,14 @@ def _measure_shard(
         _save(paths[name], np.concatenate(rows_of))
 
 
+def sourceless(job: Job) -> dict[str, str]:
+    """Metric's name -> that it reads source photographs, where the data set has none (``sources`` is False)."""
+    if getattr(job.data, "sources", True):
+        return {}
+    readers = [m.name for m in job.metrics if any("source" in need.of for need in m.needs)]
+    return dict.fromkeys(readers, "no source photographs were given")
+
+
 def unfit(job: Job, networks: Networks) -> dict[str, str]:
     """Metric's name -> why it cannot take images of this size: tried on the first true image against itself."""
     pair = job.data[job.indices[0]]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from result_files import write
 
-from fhpt_bench import BenchError, compare, protocol, score
+from fhpt_bench import BenchError, compare, features, protocol, score
 from fhpt_bench.folders.pairs_csv import PairsCSV
+from fhpt_bench.types import Need
 
 DATA = boxes.Boxes()
 PAIRS = [DATA[i] for i in range(len(DATA))]
@@ -197,6 +198,50 @@ name = "gender-error"
     assert set(why) >= {"ms-ssim", "mask-ssim"}
     assert all(why.values())
     assert record.score("ssim").value is not None
+
+
+class Sources:
+    """A metric that reads source photographs through a network."""
+
+    name, columns = "sources", 1
+    needs = (Need("colour", ("generated", "source")),)
+
+    def __init__(self, name):
+        assert name == self.name
+
+    def measure(self, batch):
+        return np.abs(batch.features["colour", "generated"] - batch.features["colour", "source"])
+
+    def summarise(self, rows, context):
+        from fhpt_bench.intervals import mean_score
+
+        return [mean_score(self.name, rows[:, 0], context, "lower")]
+
+
+class Colour:
+    small, alone, name, key = True, True, "colour", "colour"
+
+    def __init__(self, name, device="cpu", data=""):
+        pass
+
+    def extract(self, images):
+        return images.mean((1, 2, 3), dtype=np.float32)[:, None]
+
+
+def test_what_reads_sources_is_unavailable_where_none_are_given(root, monkeypatch):
+    monkeypatch.setattr(features, "build", Colour)
+    path = boxes.write_protocol(root, more=f"""
+[[metrics]]
+use = "{__file__}:Sources"
+name = "sources"
+""", name="reads-sources")  # fmt: skip
+    with_them = score(pairs=table(root), protocol=path, out=root / "a", show=False)
+    assert with_them.score("sources").value is not None
+    without = score(pairs=table(root, "generated,target,person"), protocol=path, out=root / "b", show=False)
+    assert without.score("sources").unavailable == "no source photographs were given"
+    assert without.score("ssim").value == with_them.score("ssim").value
+    arrays = score(list(MADE.values()), target=[p.target.image for p in PAIRS], protocol=path)
+    assert arrays.score("sources").unavailable == "no source photographs were given"
 
 
 def test_on_the_command_line(root, monkeypatch, capsys):
