@@ -122,7 +122,8 @@ def _counts(folder: Folder, kind: Kind) -> Iterator[Finding]:
         derived = ", derived" if what.endswith(" pairs") and what[:-6] in folder.manifest["derived"] else ""
         optional = known is None or (count is None and what.startswith("dsc"))  # few have DSC's lists
         state: State = "note" if optional else "ok" if known == count else "differs"
-        yield Finding(what, f"{count}{derived}" if count is not None else "missing", "" if known is None else str(known), state)
+        said = "missing" if count is None else f"{count}{derived}"
+        yield Finding(what, said, "" if known is None else str(known), state)
 
 
 def _splits(folder: Folder) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ from fhpt_bench.types import Image
 
 JOURNAL = "prepare.jsonl"
 _VERSION = 1
-_WINDOW = 256
+_WINDOW = 128
 """Photographs between two entries in the journal, so that an interrupted run loses little."""
 
 
