@@ -236,7 +236,7 @@ def answers(found: Report, damage: str, score: str) -> bool:
     """Whether a score answers: worse with every dose, and with the strongest beyond its interval of no damage."""
     none, doses = found.truth[score], [dose.answers[score] for dose in found.of(damage)]
     values = [none.value, *(a.value for a in doses)]
-    if not doses or any(v is None for v in values):
+    if not doses or any(v is None for v in values) or found.better[score] == "neither":
         return False
     sign = -1.0 if found.better[score] == "higher" else 1.0
     worse = [sign * float(v) for v in values if v is not None]

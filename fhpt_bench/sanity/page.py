@@ -87,7 +87,7 @@ def _cell(found: Report, damage: str, score: str) -> Cell:
     spans = [_span(found, score, found.truth[score]), *(_span(found, score, a) for a in doses)]
     band = [f"{x},{_y(high)}" for x, (_, high) in zip(at, spans, strict=True)]
     band += [f"{x},{_y(low)}" for x, (low, _) in reversed(list(zip(at, spans, strict=True)))]
-    state = "answers" if answers(found, damage, score) else "blind" if max(map(abs, ways)) < BLIND else "unclear"
+    state = "blind" if max(map(abs, ways)) < BLIND else "answers" if answers(found, damage, score) else "unclear"
     return Cell(
         " ".join(f"{x},{_y(way)}" for x, way in zip(at, ways, strict=True)),
         " ".join(band),
