@@ -1,6 +1,6 @@
 """Memory while scoring a folder that somebody else's code wrote: 1,000 and 10,000 pairs, every image decoded.
 
-``python -m benchmarks.folder_memory [PAIRS ...]`` prints a table. Images are 256 x 176 PNGs under GFLA's names, the
+``python -m benchmarks.folder_memory [PAIRS ...]`` prints a table. Images are 128 x 88 PNGs under GFLA's names, the
 protocol is SSIM and PSNR: what the networks take does not grow (``benchmarks/memory.py``), what matching, reading and
 rows take is looked at here. Each number of pairs is scored by a process of its own.
 """
@@ -14,21 +14,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import islice, permutations
 from pathlib import Path
 
+import numpy as np
+from PIL import Image as PILImage
+
 from benchmarks import pictures
 from benchmarks.memory import _watched
-from fhpt_bench.images import write_png
-from fhpt_bench.types import Mask, Pair, Photo
+from fhpt_bench.types import Image, Mask, Pair, Photo
 
 PROTOCOL = """
 name = "pixels"
 title = "SSIM and PSNR"
 frozen = false
 data = "catwalk"
-size = [256, 176]
+size = [128, 88]
 headline = ["ssim", "psnr"]
 [[metrics]]
 use = "ssim"
@@ -42,14 +45,14 @@ regions = false
 
 
 class Many:
-    """Ordered pairs of Catwalk's test photographs, whoever they show: 256 x 176, read one at a time."""
+    """Ordered pairs of Catwalk's test photographs at half their size, whoever they show."""
 
-    name, split, size, synthetic = "catwalk-any", "test", (256, 176), True
+    name, split, size, synthetic = "catwalk-any", "test", (128, 88), True
 
     def __init__(self, pairs: int) -> None:
         data = pictures.catwalk()
         known = {photo.id: photo for photo in data.photos()}
-        self._read = {name: photo.read for name, photo in known.items()}
+        self._read = {name: partial(_half, photo.read) for name, photo in known.items()}
         self._people = {name: photo.person for name, photo in known.items()}
         self._pose = next(iter(known.values())).pose
         self._pairs = list(islice(permutations(known, 2), pairs))
@@ -72,14 +75,19 @@ class Many:
         return Photo(name, self._pose, self._people[name], self._read[name])
 
 
+def _half(read: Callable[[], Image]) -> Image:
+    return np.ascontiguousarray(read()[::2, ::2])
+
+
 def write(folder: Path, pairs: int) -> None:
     """The folder of images, no two alike, and the protocol."""
     data = Many(pairs)
+    (folder / "images").mkdir()
     for number in range(pairs):
         pair = data[number]
         image = pair.target.image.copy()
-        image[100:150, 50:100] = pictures.generated(pair, number)[100:150, 50:100]
-        write_png(folder / "images" / f"{pair.source.id}_2_{pair.target.id}_vis.png", image)
+        image[50:75, 25:50] = np.random.default_rng(number).integers(0, 256, (25, 25, 3), dtype=np.uint8)
+        PILImage.fromarray(image).save(folder / "images" / f"{pair.source.id}_2_{pair.target.id}_vis.png")
     (folder / "pixels.toml").write_text(PROTOCOL)
 
 
