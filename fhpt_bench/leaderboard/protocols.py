@@ -93,11 +93,12 @@ def _column(lines: Sequence[Line], metric: str) -> Column | None:
 
 
 def _scores(line: Line, metric: str) -> list[Score]:
-    """A protocol's scores of that kind over whole images and all pairs."""
+    """A protocol's scores of that kind over whole images and all pairs; not those of the truth."""
     if line.record is None:
         return []
     names = {score.name: parse(score.name) for score in line.record.scores}
-    return [s for s in line.record.scores if names[s.name].metric == metric and not names[s.name].group]
+    ours = [s for s in line.record.scores if s.better != "neither" or s.value is None]
+    return [s for s in ours if names[s.name].metric == metric and not names[s.name].group]
 
 
 def _notes(lines: Sequence[Line]) -> list[str]:
