@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fhpt_bench import datasets, registry
 from fhpt_bench import protocol as protocols
@@ -21,7 +22,7 @@ from fhpt_bench.harness.measure import metric_slug
 from fhpt_bench.harness.models import find_model
 from fhpt_bench.leaderboard import Gallery, GalleryPair
 from fhpt_bench.record import Record, read_record
-from fhpt_bench.types import Dataset, Image, Pair
+from fhpt_bench.types import Dataset, Image, Pair, Score
 
 
 def galleries(records: Sequence[Record], folders: Sequence[Path]) -> dict[int, Gallery]:
@@ -101,8 +102,16 @@ def _pair_scores(record: Record, folder: Path, pairs: int) -> Mapping[str, Any]:
         if len(names) == metric.columns and path.is_file():
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
             if rows.shape == (pairs, metric.columns):
-                found |= {name: rows[:, column] for column, name in enumerate(names)}
+                columns = {name: rows[:, column] for column, name in enumerate(names)}
+                found |= {name: values for name, values in columns.items() if _is_mean_of(record.score(name), values)}
     return found
+
+
+def _is_mean_of(score: Score, values: NDArray[np.float32]) -> bool:
+    """Whether a score is the mean of these values: a metric may well have as many columns as scores and not be."""
+    if score.sums is None or score.counts is None or sum(score.counts) != np.isfinite(values).sum():
+        return False
+    return bool(np.isclose(np.nansum(values, dtype=np.float64), sum(score.sums), rtol=1e-6, atol=1e-9))
 
 
 def _made_again(record: Record, data: Dataset) -> Gallery | None:
