@@ -1,4 +1,4 @@
-"""PATN's discriminators and the least-squares adversarial loss (LSGAN, Mao et al., ICCV 2017)."""
+"""PATN's discriminators, the least-squares adversarial loss (LSGAN, Mao et al., ICCV 2017), the cross-entropy one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from fhpt_bench.baselines._parts.layers import Residual, down, stem
 
@@ -33,3 +34,8 @@ class Discriminator(nn.Module):
 def least_squares(verdict: Tensor, *, real: bool) -> Tensor:
     """Mean squared distance of the verdicts from 1 (``real``) or 0."""
     return (verdict.float() - float(real)).square().mean()
+
+
+def cross_entropy(verdict: Tensor, *, real: bool) -> Tensor:
+    """The original GAN's loss on logits: mean of -log D where ``real``, of -log(1 - D) where not."""
+    return F.softplus(-verdict.float() if real else verdict.float()).mean()
