@@ -35,6 +35,14 @@ class ModelCard(_Frozen):
     card: dict[str, Any] = Field(default_factory=dict)
     """The model's own card: paper, parameters, training cost, deviations; JSON values only."""
 
+    @property
+    def undertrained(self) -> str:
+        """``"12,000 of 48,000 samples"``: how much of its training the model saw, where that was cut short; else empty.
+
+        The card's own word, on one line.
+        """
+        return " ".join(str(self.card.get("undertrained") or "").split())
+
 
 class ProtocolRef(_Frozen):
     name: str

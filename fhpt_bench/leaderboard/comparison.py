@@ -47,7 +47,12 @@ def comparison(
             out.add_row(*(Text(cell) for cell in _cells(name, lines[name])))
         if members:
             out.add_section()
-    notes = [Text(f"\u2014 {note}", style="dim") for note in _notes(lines, chosen, (a, b))]
+    notes = [
+        Text(f"{side} is undertrained: {record.model.undertrained}", style="yellow")
+        for side, record in zip("ab", records, strict=True)
+        if record.model.undertrained
+    ]
+    notes += [Text(f"\u2014 {note}", style="dim") for note in _notes(lines, chosen, (a, b))]
     if len(chosen) < len(lines):
         notes.append(Text(f"{len(lines) - len(chosen)} more scores: --all", style="dim"))
     title = f"a = {a[0]}   b = {b[0]}   differences over the same people"

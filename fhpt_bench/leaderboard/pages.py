@@ -71,6 +71,8 @@ def page(board: Board, row: Row, gallery: Gallery | None, pictures: Pictures, co
     about = KINDS[row.record.model.kind]
     if row.record.data.limit is not None:
         about += f" Measured on the first {row.record.data.limit} pairs only (--limit), so it is not ranked."
+    if row.record.model.undertrained:
+        about += f" Undertrained: its training was cut short ({row.record.model.undertrained})."
     return Page(row, board, about, _card(row), _provenance(row), albums, samples)
 
 

@@ -173,4 +173,5 @@ def _measured(record: Record, heads: Sequence[Head], names: dict[str, str]) -> L
         scaled = score.model_copy(update={"value": scale * score.value, **bounds})
         cells.append(number(scale * score.value, decimals([scaled])))
     kind = "" if record.model.kind == "model" else f", {record.model.kind}"
-    return Line(record.model.name, f"{MEASURED}{kind}", tuple(cells))
+    cut_short = ", undertrained" if record.model.undertrained else ""
+    return Line(record.model.name, f"{MEASURED}{kind}{cut_short}", tuple(cells))

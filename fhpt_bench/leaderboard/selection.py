@@ -24,7 +24,8 @@ class Part:
     columns: tuple[int, ...]
     """Columns that some row has a value in."""
     notes: tuple[str, ...]
-    """One line for each reason that leaves a cell, or a whole column, without a value."""
+    """One line for each reason that leaves a cell, or a whole column, without a value; on the board's first part, one
+    line on the rows whose training was cut short."""
     first: bool
     """The first of its board."""
 
@@ -57,8 +58,9 @@ def parts(records: Sequence[Record], *, everything: bool, families: Collection[s
             chosen = [i for i in every if everything or board.columns[i].headline] or (every if families else [])
             if chosen:
                 columns = tuple(i for i in chosen if board.measured(i))
-                notes = (*_absent(board, chosen), *reasons(board, columns))
-                found.append(Part(board, family, columns, notes, first=len(found) == count))
+                first = len(found) == count
+                notes = (*_undertrained(board)[: int(first)], *_absent(board, chosen), *reasons(board, columns))
+                found.append(Part(board, family, columns, notes, first))
     return found
 
 
@@ -83,6 +85,11 @@ def reasons(board: Board, chosen: Iterable[int]) -> list[str]:
         f"{why}: " + "; ".join(f"{name} ({some(columns)})" for name, columns in rows.items())
         for why, rows in found.items()
     ]
+
+
+def _undertrained(board: Board) -> list[str]:
+    cut_short = "; ".join(f"{name} ({count})" for name, count in board.undertrained.items())
+    return [f"undertrained, so what it scores is no limit of the method: {cut_short}"] if cut_short else []
 
 
 def _absent(board: Board, chosen: Iterable[int]) -> list[str]:

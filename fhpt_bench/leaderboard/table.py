@@ -16,6 +16,7 @@ from fhpt_bench.types import Score
 COLUMNS = (
     "group", "protocol", "protocol_sha256", "data", "split", "data_sha256", "limit", "row", "model", "kind", "ranked",
     "family", "score", "value", "low", "high", "better", "pairs", "excluded", "unavailable", "rank", "best", "tied",
+    "undertrained",
 )  # fmt: skip
 """Columns of ``table``."""
 
@@ -101,7 +102,7 @@ def table(records: Sequence[Record]) -> pd.DataFrame:
     hashes, splits or ``--limit`` are in different groups. ``row`` is the record's place in ``records``.
     ``family``: ``families.family_of``. ``value``,
     ``low``, ``high``: float, NaN where unavailable; ``rank``: 1 is best, <NA> where not ranked; ``tied``: cannot be
-    told from the best, <NA> where not known.
+    told from the best, <NA> where not known. ``undertrained``: ``ModelCard.undertrained``, mostly empty.
     """
     lines = []
     for number, members in enumerate(groups(records)):
@@ -122,7 +123,7 @@ def _line(group: int, row: int, record: Record, score: Score, stand: Standing) -
         group, protocol.name, protocol.sha256, data.name, data.split, data.sha256, data.limit, row, record.model.name,
         record.model.kind, ranked(record), family_of(score.name, protocol.headline), score.name, score.value,
         score.low, score.high, score.better, score.pairs, score.excluded, score.unavailable,
-        stand.rank, stand.best, stand.tied,
+        stand.rank, stand.best, stand.tied, record.model.undertrained,
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def csv_frame(records: Sequence[Record], *, families: Collection[str] = ()) -> p
     if families:
         parts(records, everything=True, families=families)  # an unknown family is an error, not an empty table
         frame = frame[frame["family"].isin(list(families))].copy()
-    for column in ("model", "family", "score", "data", "protocol"):
+    for column in ("model", "family", "score", "data", "protocol", "undertrained"):
         frame[column] = [formula_safe(name) for name in frame[column]]
     return frame
 

@@ -82,7 +82,7 @@ class Row:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What a reader must know before comparing: reference, oracle, limited, incomplete, published."""
+        """What a reader must know before comparing: reference, oracle, limited, incomplete, published, undertrained."""
         found: list[str] = [] if self.record.model.kind == "model" else [self.record.model.kind]
         if self.record.data.limit is not None:
             found.append(f"first {self.record.data.limit}")
@@ -90,6 +90,8 @@ class Row:
             found.append(f"{self.record.data.missing} missing")
         if not self.record.people:
             found.append("published")
+        if self.record.model.undertrained:
+            found.append("undertrained")
         return tuple(found)
 
 
@@ -122,6 +124,11 @@ class Board:
     def of(self, key: str) -> tuple[int, ...]:
         """Places of a family's columns, its headline first."""
         return tuple(i for i, column in enumerate(self.columns) if column.family == key)
+
+    @property
+    def undertrained(self) -> dict[str, str]:
+        """Name of a row whose training was cut short -> how much of it the model saw."""
+        return {row.name: count for row in self.rows if (count := row.record.model.undertrained)}
 
     def measured(self, place: int) -> bool:
         """Whether any row has a value in the column ``place``."""
