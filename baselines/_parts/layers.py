@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Norm = Literal["instance", "batch"]
+"""``instance``: without affine parameters, after convolutions with biases. ``batch``: affine, after convolutions
+without (PATN's two variants, for DeepFashion and Market-1501)."""
 
 
 class ReflectPad(nn.Module):
@@ -35,16 +40,26 @@ def instance_norm(channels: int) -> nn.Module:
     return nn.InstanceNorm2d(channels, affine=False, track_running_stats=False)
 
 
-def stem(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
-    """Reflect-pad, kernel x kernel convolution, IN, ReLU; keeps height and width."""
-    return nn.Sequential(
-        ReflectPad(kernel // 2), nn.Conv2d(inputs, outputs, kernel), instance_norm(outputs), nn.ReLU(inplace=True)
-    )
+def norm_of(kind: Norm, channels: int) -> nn.Module:
+    """A normalisation of ``kind``."""
+    return instance_norm(channels) if kind == "instance" else nn.BatchNorm2d(channels)
 
 
-def down(inputs: int, outputs: int) -> nn.Sequential:
-    """3x3 stride-2 convolution, IN, ReLU; halves height and width."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1), instance_norm(outputs), nn.ReLU(inplace=True))
+def has_bias(kind: Norm) -> bool:
+    """Whether the convolutions of a network with ``kind`` have biases: an affine normalisation brings its own."""
+    return kind == "instance"
+
+
+def stem(inputs: int, outputs: int, kernel: int, norm: Norm = "instance") -> nn.Sequential:
+    """Reflect-pad, kernel x kernel convolution, norm, ReLU; keeps height and width."""
+    conv = nn.Conv2d(inputs, outputs, kernel, bias=has_bias(norm))
+    return nn.Sequential(ReflectPad(kernel // 2), conv, norm_of(norm, outputs), nn.ReLU(inplace=True))
+
+
+def down(inputs: int, outputs: int, norm: Norm = "instance") -> nn.Sequential:
+    """3x3 stride-2 convolution, norm, ReLU; halves height and width."""
+    conv = nn.Conv2d(inputs, outputs, 3, 2, 1, bias=has_bias(norm))
+    return nn.Sequential(conv, norm_of(norm, outputs), nn.ReLU(inplace=True))
 
 
 class UpConv(nn.Module):
@@ -100,14 +115,14 @@ class DownResidual(nn.Module):
 
 
 class Residual(nn.Module):
-    """Residual block of the discriminators: pad, 3x3, IN, ReLU, dropout, pad, 3x3, IN."""
+    """Residual block of the discriminators: pad, 3x3, norm, ReLU, dropout, pad, 3x3, norm."""
 
-    def __init__(self, channels: int, dropout: float) -> None:
+    def __init__(self, channels: int, dropout: float, norm: Norm = "instance") -> None:
         super().__init__()
+        first, second = (nn.Conv2d(channels, channels, 3, bias=has_bias(norm)) for _ in range(2))
         self.body = nn.Sequential(
-            ReflectPad(1), nn.Conv2d(channels, channels, 3), instance_norm(channels), nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            ReflectPad(1), nn.Conv2d(channels, channels, 3), instance_norm(channels),
+            ReflectPad(1), first, norm_of(norm, channels), nn.ReLU(inplace=True), nn.Dropout(dropout),
+            ReflectPad(1), second, norm_of(norm, channels),
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,7 +133,7 @@ class Residual(nn.Module):
 def start_small(module: nn.Module, deviation: float = 0.02) -> None:
     """PATN's initialisation: weights from N(0, deviation), biases zero."""
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, 0.0, deviation)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
