@@ -225,6 +225,10 @@ def train(
     workers: Workers = 2,
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the newest snapshot in OUT.")] = True,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option(help="Weights of a stage that is not to be trained again: small-flow=PATH (repeatable)."),
+    ] = None,
 ) -> None:
     """Train a baseline, which resumes exactly where it stopped, or an evaluator (protocols/evaluators/gender)."""
     from fhpt_bench import evaluators
@@ -255,8 +259,16 @@ def train(
         workers=workers,
         seed=seed,
         resume=resume,
+        earlier=_stages(earlier or []),
     )
     print(best)
+
+
+def _stages(given: list[str]) -> dict[str, Path]:
+    parts = [text.partition("=") for text in given]
+    if wrong := [text for text, (_, equals, path) in zip(given, parts, strict=True) if not (equals and path)]:
+        raise BenchError(f"--earlier {wrong[0]!r} names no stage and file", fix="--earlier small-flow=PATH")
+    return {stage: Path(path) for stage, _, path in parts}
 
 
 app.command(epilog="Example: fhpt-bench inspect drn --count 4 --out drn_inside.png")(inspect)

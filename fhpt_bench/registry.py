@@ -71,7 +71,7 @@ def names(kind: Kind) -> list[str]:
     """Every name that ``find`` knows without being given a path."""
     known = set(BUILT_IN[kind]) | {point.name for point in entry_points(group=f"fhpt_bench.{kind}")}
     if kind == "generators":
-        known |= {p.name for p in baseline_folders()}
+        known |= {model_name(p) for p in baseline_folders()}
     return sorted(known)
 
 
@@ -86,6 +86,16 @@ def baseline_folders() -> list[Path]:
     return list(found.values())
 
 
+def model_name(folder: Path) -> str:
+    """``rate-net`` for the package ``rate_net``."""
+    return folder.name.replace("_", "-")
+
+
+def baseline(name: str) -> Path | None:
+    """Folder of the baseline that a model's name (``rate-net`` or ``rate_net``) stands for, if there is one."""
+    return next((folder for folder in baseline_folders() if folder.name == name.replace("-", "_")), None)
+
+
 def find(kind: Kind, name: str) -> Any:
     """The object that ``name`` stands for; a BenchError that suggests near names where there is none."""
     if target := BUILT_IN[kind].get(name):
@@ -98,8 +108,8 @@ def find(kind: Kind, name: str) -> Any:
                 raise BenchError(
                     f"entry point {name!r} ({point.value}) does not load: {error}", fix="mend the plugin"
                 ) from error
-    if kind == "generators" and any(folder.name == name for folder in baseline_folders()):
-        return _load(f"fhpt_bench.baselines.{name}:generator", name)
+    if kind == "generators" and (folder := baseline(name)) is not None:
+        return _load(f"fhpt_bench.baselines.{folder.name}:generator", name)
     if ":" in name:
         return _load(name, name)
     near = difflib.get_close_matches(name, names(kind), n=3, cutoff=0.5)
@@ -155,4 +165,4 @@ def _load_file(path: Path) -> Any:
     return module
 
 
-__all__ = ["BUILT_IN", "baseline_folders", "find", "names"]
+__all__ = ["BUILT_IN", "baseline", "baseline_folders", "find", "model_name", "names"]

@@ -6,11 +6,12 @@ losses as an uninterrupted one (with ``samples``; a ``budget`` ties the schedule
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
+import sys
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,8 +23,9 @@ from fhpt_bench import datasets, registry, train_config
 from fhpt_bench.errors import BenchError
 from fhpt_bench.train_config import Recipe
 from fhpt_bench.train_data import TrainingPairs
+from fhpt_bench.train_feed import Feed, Plan
 from fhpt_bench.train_files import RunFolder
-from fhpt_bench.types import Trainable
+from fhpt_bench.types import Dataset, Trainable
 
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -44,8 +46,13 @@ def train(
     resume: bool = True,
     snapshot_minutes: float = 5.0,
     log_every: int = 20,
+    earlier: Mapping[str, Path] | None = None,
 ) -> Path:
     """Train ``baseline`` on the train split of ``data``, and return the folder of the snapshot to use.
+
+    A configuration with stages (``train_config.stages``) trains each in turn in ``out``/<stage>, the budget divided in
+    proportion to their samples, and hands the weights of each to the next ones; ``earlier`` names weights
+    (safetensors) for stages that are not to be trained again.
 
     ``baseline``: a name or its folder; ``data``: a name, or the folder of a prepared data set.
     ``budget`` ("90m", "2h", "1200s") or ``samples`` ends training and stretches the schedule; with neither, the
@@ -54,30 +61,80 @@ def train(
     same command again to go on. ``batch_size`` counts all processes; under ``torchrun`` gradients are averaged over
     them. Raises BenchError for what the caller can mend.
     """
+    folder, _ = _baseline(baseline)
+    options: dict[str, Any] = {
+        "data": data, "device": device, "precision": precision, "batch_size": batch_size, "workers": workers,
+        "seed": seed, "resume": resume, "snapshot_minutes": snapshot_minutes, "log_every": log_every,
+    }  # fmt: skip
+    names, given = train_config.stages(folder, config), dict(earlier or {})
+    if names == [config]:
+        return _train(baseline, config, Path(out), budget=train_config.seconds(budget) if budget else None,
+                      samples=samples, earlier=given, **options)  # fmt: skip
+    if samples:
+        raise BenchError(
+            f"{config} is trained in stages, each with samples of its own",
+            fix=f"--budget, or one stage with --samples: --config {' or '.join(names)}",
+        )
+    names = [name for name in names if _stage(name) not in given]
+    lengths = [train_config.parse(Recipe, train_config.read(folder, name), "training").samples for name in names]
+    best = Path(out)
+    for name, length in zip(names, lengths, strict=True):
+        share = train_config.seconds(budget) * length / sum(lengths) if budget else None
+        best = _train(baseline, name, Path(out) / name, budget=share, samples=None, earlier=given, **options)
+        given[_stage(name)] = best / "model.safetensors"
+    return best
+
+
+def _stage(name: str) -> str:
+    """A stage is handed on under its name without ablations."""
+    return name.partition("+")[0]
+
+
+def _train(
+    baseline: str | Path,
+    config: str,
+    out: Path,
+    *,
+    budget: float | None,
+    samples: int | None,
+    earlier: Mapping[str, Path],
+    data: str,
+    device: str,
+    precision: Precision,
+    batch_size: int | None,
+    workers: int,
+    seed: int,
+    resume: bool,
+    snapshot_minutes: float,
+    log_every: int,
+) -> Path:
+    """One stage."""
     folder, module = _baseline(baseline)
     settings = train_config.read(folder, config)
     recipe = train_config.parse(Recipe, settings, "training")
-    limit, goal = train_config.seconds(budget) if budget else None, samples or (None if budget else recipe.samples)
+    limit, goal = budget, samples or (None if budget else recipe.samples)
     batch_size = recipe.batch if batch_size is None else batch_size
     fabric = _fabric(device, precision)
-    size = settings.get("model", {}).get("size")
-    training, held_out = (datasets.load(data, split, size=tuple(size) if size else None) for split in ("train", "val"))
+    training, held_out = _data(data, settings)
     if batch_size < 1 or batch_size % fabric.world_size:
         raise BenchError(f"batch {batch_size} does not divide over {fabric.world_size} processes", fix="a multiple")
     share = batch_size // fabric.world_size
 
+    # Model and optimisers; the same initial weights in every process.
+    torch.manual_seed(seed)
+    model = module.build({**settings, **({"earlier": {k: str(v) for k, v in earlier.items()}} if earlier else {})})
+    fabric.to_device(model)
+    optimizers: dict[str, Any] = {name: fabric.setup_optimizers(o) for name, o in model.optimizers().items()}
+
     # Data: in memory where there is room for it.
-    pairs, validation = TrainingPairs(training, seed, hue=recipe.hue), TrainingPairs(held_out)
+    wants: dict[str, Any] = {"reads": getattr(model, "reads", ()), "accepts": getattr(model, "accepts", None)}
+    pairs, validation = TrainingPairs(training, seed, hue=recipe.hue, **wants), TrainingPairs(held_out, **wants)
+    _say_refused(fabric, pairs)
     identity = {
         "baseline": folder.name, "config": config, "settings": settings, "data": training.sha256, "seed": seed,
         "batch_size": batch_size, "precision": precision, "budget": limit, "samples": goal,
+        **({"earlier": {name: _sha256(path) for name, path in earlier.items()}} if earlier else {}),
     }  # fmt: skip
-
-    # Model and optimisers; the same initial weights in every process.
-    torch.manual_seed(seed)
-    model = module.build(settings)
-    fabric.to_device(model)
-    optimizers: dict[str, Any] = {name: fabric.setup_optimizers(o) for name, o in model.optimizers().items()}
 
     # Resume.
     run = RunFolder(out, identity, writes=fabric.is_global_zero)
@@ -86,8 +143,7 @@ def train(
     fabric.barrier()
     update = _update(fabric, optimizers, recipe.clip)
     started, snapshot_at = time.monotonic() - elapsed, time.monotonic() + 60 * snapshot_minutes
-    plan = _Plan(recipe, goal, limit)
-    feed = _Feed(pairs, batch_size, share * fabric.global_rank, share, workers)
+    plan, feed = Plan(recipe, goal, limit), Feed(pairs, batch_size, share * fabric.global_rank, share, workers)
 
     model.train()
     while True:
@@ -121,43 +177,25 @@ def train(
     return run.best()
 
 
-class _Plan:
-    """How far training is: by samples, by the clock, or by whichever is nearer its end."""
-
-    def __init__(self, recipe: Recipe, samples: int | None, budget: float | None) -> None:
-        self.recipe, self.samples, self.budget = recipe, samples, budget
-
-    def progress(self, seen: int, elapsed: float) -> float:
-        parts = [seen / self.samples] if self.samples else []
-        return min(1.0, max([*parts, elapsed / self.budget] if self.budget else parts))
+def _data(name: str, settings: Mapping[str, Any]) -> tuple[Dataset, Dataset]:
+    size = settings.get("model", {}).get("size")
+    training, held_out = (datasets.load(name, split, size=tuple(size) if size else None) for split in ("train", "val"))
+    return training, held_out
 
 
-class _Feed:
-    """Batches of this process, prepared ahead by ``workers`` threads; the same ones whatever their number."""
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise BenchError("no such weights of an earlier stage", where=path, fix="name a snapshot's model.safetensors")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def __init__(self, pairs: TrainingPairs, stride: int, first: int, share: int, workers: int) -> None:
-        self.pairs, self.stride, self.first, self.share, self.workers = pairs, stride, first, share, workers
-        self.pool = ThreadPoolExecutor(workers) if workers else None
-        self.ahead: dict[tuple[int, float], Future[dict[str, Tensor]]] = {}
 
-    def _make(self, seen: int, scale: float) -> dict[str, Tensor]:
-        return self.pairs.drawn(range(seen + self.first, seen + self.first + self.share), scale)
-
-    def at(self, seen: int, scale: float) -> dict[str, Tensor]:
-        """The batch that begins at sample ``seen``."""
-        if self.pool is None:
-            return self._make(seen, scale)
-        for step in range(self.workers + 1):
-            key = (seen + step * self.stride, scale)
-            if key not in self.ahead:
-                self.ahead[key] = self.pool.submit(self._make, *key)
-        batch = self.ahead.pop((seen, scale)).result()
-        self.ahead = {key: future for key, future in self.ahead.items() if key[1] == scale}
-        return batch
-
-    def close(self) -> None:
-        if self.pool is not None:
-            self.pool.shutdown(cancel_futures=True)
+def _say_refused(fabric: Fabric, pairs: TrainingPairs) -> None:
+    if pairs.refused and fabric.is_global_zero:
+        print(
+            f"{len(pairs.refused)} of {len(pairs.refused) + len(pairs)} training pairs are left out, the first "
+            f"{pairs.refused[0]}: this baseline cannot use them (see its card)",
+            file=sys.stderr,
+        )
 
 
 def _update(fabric: Fabric, optimizers: Mapping[str, Any], clip: float | None) -> Any:
@@ -208,9 +246,10 @@ def _fabric(device: str, precision: Precision) -> Fabric:
 
 def _baseline(baseline: str | Path) -> tuple[Path, Any]:
     """Folder and package of a baseline named by its name or its folder."""
-    name = Path(baseline).name
-    known = {folder.name: folder for folder in registry.baseline_folders()}
     path = Path(baseline)
+    name = path.name.replace("-", "_")  # as model names are written; a package cannot be
+    path = path.with_name(name) if path.name else path
+    known = {folder.name: folder for folder in registry.baseline_folders()}
     if name not in known or (path.parent != Path() and path.resolve() != known[name].resolve()):
         raise BenchError(
             f"no baseline {str(baseline)!r}",

@@ -92,12 +92,8 @@ def read(folder: Path, name: str) -> dict[str, Any]:
     ``small``, or ``small+end2end`` for one with ablations laid over it.
     """
     path = folder / "config.toml"
-    if not path.is_file():
-        raise BenchError("a baseline needs a config.toml", where=folder, fix="name a folder such as baselines/drn")
-    try:
-        tables: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise BenchError(f"not valid TOML: {error}", where=path, fix="mend the file") from error
+    tables = _tables(path)
+    tables.pop("stages", None)
     ablations = tables.pop("ablations", {})
     first, *over = name.split("+")
     config: dict[str, Any] = _pick(tables, first, "configuration", path)
@@ -105,6 +101,29 @@ def read(folder: Path, name: str) -> dict[str, Any]:
         for table, values in _pick(ablations, ablation, "ablation", path).items():
             config[table] = {**config.get(table, {}), **values}
     return config
+
+
+def stages(folder: Path, name: str) -> list[str]:
+    """The configurations that ``name`` is trained in, in their order: itself, unless the table ``stages`` lists others.
+
+    ``small+wide`` has the stages listed under that name, or those of ``small`` with ``wide`` laid over each.
+    """
+    listed: dict[str, list[str]] = _tables(folder / "config.toml").get("stages", {})
+    first, plus, over = name.partition("+")
+    if name in listed:
+        return listed[name]
+    return [stage + plus + over for stage in listed.get(first, [first])]
+
+
+def earlier(config: Mapping[str, Any], stage: str) -> Path:
+    """Weights (safetensors) that an earlier stage left, as ``train`` names them in ``config``; a BenchError without."""
+    given = config.get("earlier", {})
+    if stage not in given:
+        raise BenchError(
+            f"this stage goes on from the weights of {stage!r}, and has none",
+            fix=f"train all stages in turn (the configuration without its suffix), or --earlier {stage}=PATH",
+        )
+    return Path(given[stage])
 
 
 def parse(kind: type[Table], config: Mapping[str, Any], table: str) -> Table:
@@ -129,6 +148,15 @@ def seconds(budget: str) -> float:
     if not 0 < value < float("inf"):
         raise BenchError(f"not a budget: {budget!r}", fix="write a number and s, m or h, such as 90m")
     return value
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise BenchError("a baseline needs a config.toml", where=path.parent, fix="name a folder such as baselines/drn")
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"not valid TOML: {error}", where=path, fix="mend the file") from error
 
 
 def _pick(tables: Mapping[str, Any], name: str, kind: str, path: Path) -> dict[str, Any]:

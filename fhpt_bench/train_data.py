@@ -6,7 +6,7 @@ neither the number of processes or workers nor an interruption changes what is d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from fhpt_bench.datasets.skeletons import BODY18_FLIP
 from fhpt_bench.errors import BenchError
-from fhpt_bench.types import OUTSIDE, Dataset, Pose
+from fhpt_bench.train_extras import check_reads, extras
+from fhpt_bench.types import OUTSIDE, Dataset, Pair, Pose
 
 
 def points_of(pose: Pose) -> NDArray[np.float32]:
@@ -43,9 +44,20 @@ class TrainingPairs:
     """Every photo of a data set (135 KB at 256x176), its body points, and which of them pair up.
 
     As uint8 in memory if all of them together take at most ``IN_MEMORY`` bytes; else each is decoded when it is drawn.
+    ``reads``: what batches hold besides (``train_extras``); ``accepts``: pairs it refuses are left out, and counted in
+    ``refused`` by name. Raises BenchError for a data set without pairs, or without what is to be read.
     """
 
-    def __init__(self, dataset: Dataset, seed: int = 0, *, hue: float = 0.0) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        seed: int = 0,
+        *,
+        hue: float = 0.0,
+        reads: Sequence[str] = (),
+        accepts: Callable[[Pair], bool] | None = None,
+    ) -> None:
+        check_reads(reads, dataset)
         photos = list(dataset.photos())
         if not len(dataset) or not photos:
             raise BenchError(
@@ -56,7 +68,7 @@ class TrainingPairs:
         place = {photo.id: index for index, photo in enumerate(photos)}
         height, width = dataset.size
         self.seed, self.hue, self.size = seed, hue, (height, width)
-        self.photos = photos
+        self.photos, self.dataset, self.reads = photos, dataset, tuple(reads)
         self.images: Tensor | None = None
         if len(photos) * height * width * 3 <= IN_MEMORY:
             images = torch.empty(len(photos), 3, height, width, dtype=torch.uint8)
@@ -64,8 +76,23 @@ class TrainingPairs:
                 images[index] = self._decoded(index)
             self.images = images
         self.points = torch.from_numpy(np.stack([points_of(photo.pose) for photo in photos]))
-        pairs = (dataset[i] for i in range(len(dataset)))
-        self.pairs = torch.tensor([[place[pair.source.id], place[pair.target.id]] for pair in pairs])
+        self.refused: list[str] = []
+        self.numbers: list[int] = []
+        kept = []
+        for number in range(len(dataset)):
+            pair = dataset[number]
+            if accepts is None or accepts(pair):
+                self.numbers.append(number)
+                kept.append([place[pair.source.id], place[pair.target.id]])
+            else:
+                self.refused.append(pair.id)
+        if not kept:
+            raise BenchError(
+                f"this baseline can use none of the {len(self.refused)} pairs",
+                where=f"{dataset.name}/{dataset.split}",
+                fix="see its card for what it needs",
+            )
+        self.pairs = torch.tensor(kept)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -102,7 +129,11 @@ class TrainingPairs:
     ) -> dict[str, Tensor]:
         """Pairs by index: ``source``, ``target`` N x 3 x H x W in [-1, 1].
 
-        ``source_points``, ``target_points`` N x 18 x 2 in pixels.
+        ``source_points``, ``target_points`` N x 18 x 2 in pixels. With ``reads``: ``flow`` N x 2 x H x W, for each
+        target pixel where in the source the same surface point lies (x, y in pixels of this scale; -1 unknown), and
+        ``visibility`` N x H x W int64 (0 visible, 1 not, 2 background); ``source_parsing``, ``target_parsing``
+        N x H x W int64 (CIHP20); ``source_face``, ``target_face`` N x 30 x 2 (NaN unknown) and ``source_face_box``,
+        ``target_face_box`` N x 4 (x0, y0, x1, y1; NaN where no face shows).
         """
         result: dict[str, Tensor] = {}
         for role, chosen in zip(("source", "target"), self.pairs[list(indices)].T, strict=True):
@@ -120,6 +151,9 @@ class TrainingPairs:
                 images = torch.einsum("nij,njhw->nihw", turns, images).clamp(0, 1)
             result[role] = (images * 2 - 1).contiguous(memory_format=torch.channels_last)
             result[f"{role}_points"] = points
+        if self.reads:
+            pairs = [self.dataset[self.numbers[index]] for index in indices]
+            result |= extras(self.dataset, self.reads, pairs, scale, flips)
         return result
 
 

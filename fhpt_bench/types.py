@@ -304,3 +304,6 @@ class Trainable(Protocol):
     def validate(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Distance of each pair's image from its target, N; the snapshot with the least mean is chosen."""
         ...
+
+    # Optional: ``reads``, names of ``train_extras.READS`` that batches are to hold; ``accepts(pair) -> bool``: pairs
+    # that it refuses are left out of training and validation, and counted.

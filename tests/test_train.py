@@ -21,9 +21,10 @@ from fhpt_bench import train_config
 from fhpt_bench.baselines.drn.training import DRNTraining
 from fhpt_bench.datasets.skeletons import BODY18
 from fhpt_bench.errors import BenchError
-from fhpt_bench.train import _fabric, _Feed, _update, train
+from fhpt_bench.train import _fabric, _update, train
 from fhpt_bench.train_config import Phase, Recipe, seconds
 from fhpt_bench.train_data import TrainingPairs, hue_rotation, points_of
+from fhpt_bench.train_feed import Feed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from stick_figures import Sticks
@@ -269,7 +270,7 @@ def test_every_pair_is_drawn_once_an_epoch_whatever_the_workers() -> None:
     drawn = pairs.drawn(range(2 * len(pairs)))["drawn"].tolist()
     assert sorted(drawn[: len(pairs)]) == sorted(drawn[len(pairs) :]) == list(range(len(pairs)))
     assert drawn[: len(pairs)] != drawn[len(pairs) :]
-    inline, ahead = (_Feed(TrainingPairs(Sticks("train")), 4, 0, 4, workers) for workers in (0, 2))
+    inline, ahead = (Feed(TrainingPairs(Sticks("train")), 4, 0, 4, workers) for workers in (0, 2))
     for seen, scale in ((0, 0.5), (4, 0.5), (8, 1.0), (12, 1.0)):
         one, other = inline.at(seen, scale), ahead.at(seen, scale)
         assert all(torch.equal(one[k].nan_to_num(), other[k].nan_to_num()) for k in one)

@@ -133,8 +133,11 @@ def _source(name: str) -> str:
     if ":" in name:
         head, _, attribute = name.rpartition(":")
         return f"{Path(head).name}:{attribute}"
-    if any(folder.name == name for folder in registry.baseline_folders()):
-        return f"baselines/{name}"
+    if (folder := registry.baseline(name)) is not None:
+        return f"baselines/{folder.name}"
+    built_in = registry.BUILT_IN["generators"].get(name, "")
+    if built_in.startswith(home := "fhpt_bench.baselines."):  # another row of a baseline
+        return f"baselines/{built_in.removeprefix(home).partition(':')[0]}"
     return "reference generator" if name in registry.BUILT_IN["generators"] else f"entry point {name}"
 
 
