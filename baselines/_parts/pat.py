@@ -67,13 +67,14 @@ class TransferBranch(nn.Module):
         colours: int = 3,
         norm: Norm = "instance",
         up: Up = "bilinear",
+        poses: int = 2 * 18,
     ) -> None:
         super().__init__()
         deepest = widths[-1]
         pairs = list(pairwise(widths))
         self.image_down, self.pose_down = (
             nn.Sequential(stem(inputs, widths[0], stem_kernel, norm), *(down(a, b, norm) for a, b in pairs))
-            for inputs in (colours, 2 * 18)
+            for inputs in (colours, poses)
         )
         self.blocks = nn.ModuleList(
             PATBlock(deepest, deepest if i == 0 else 2 * deepest, dropout, norm) for i in range(blocks)
@@ -83,7 +84,7 @@ class TransferBranch(nn.Module):
         self.head = nn.Conv2d(widths[0], colours, head_kernel)
 
     def forward(self, source: Tensor, poses: Tensor) -> tuple[Tensor, Tensor]:
-        """source N x colours x H x W in [-1, 1], poses N x 36 x H x W -> F_t N x C x h x w, I_c as source."""
+        """source N x colours x H x W in [-1, 1], poses N x ``poses`` x H x W -> F_t N x C x h x w, I_c as source."""
         image, pose = self.image_down(source), self.pose_down(poses)
         for block in self.blocks:
             image, pose = block(image, pose)
