@@ -165,7 +165,7 @@ def _train(
         phase, rate = recipe.phase(progress), recipe.rate(progress)
         for optimizer in optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("share", 1.0)  # e.g. a discriminator that learns more slowly
         batch = {key: value.to(fabric.device, non_blocking=True) for key, value in feed.at(seen, phase.scale).items()}
         torch.manual_seed((seed << 40) + seen * fabric.world_size + fabric.global_rank)
         with fabric.autocast():

@@ -89,7 +89,8 @@ class Recipe(BaseModel):
 def read(folder: Path, name: str) -> dict[str, Any]:
     """Configuration ``name`` of the baseline in ``folder``.
 
-    ``small``, or ``small+end2end`` for one with ablations laid over it.
+    ``small``, or ``small+end2end`` for one with ablations laid over it. A configuration that ``extends`` another holds
+    only what is its own: a stage of training.
     """
     path = folder / "config.toml"
     tables = _tables(path)
@@ -97,10 +98,16 @@ def read(folder: Path, name: str) -> dict[str, Any]:
     ablations = tables.pop("ablations", {})
     first, *over = name.split("+")
     config: dict[str, Any] = _pick(tables, first, "configuration", path)
+    if "extends" in config:
+        config = _laid_over(_pick(tables, config.pop("extends"), "configuration", path), config)
     for ablation in over:
-        for table, values in _pick(ablations, ablation, "ablation", path).items():
-            config[table] = {**config.get(table, {}), **values}
+        config = _laid_over(config, _pick(ablations, ablation, "ablation", path))
     return config
+
+
+def _laid_over(config: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with the keys of ``tables`` in place of its own, table by table."""
+    return {**config, **{table: {**config.get(table, {}), **values} for table, values in tables.items()}}
 
 
 def stages(folder: Path, name: str) -> list[str]:
