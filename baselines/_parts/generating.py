@@ -56,9 +56,13 @@ class ShippedGenerator(ABC):
         self.settings = read(self.folder, self.card["config"])
         self.device = torch.device(device)
         self.net = self.network(self.settings)
-        shipped.load(self.net, weights or self.folder / card["weights"], self.card["weights_sha256"])
+        self.load(weights)
         self.card["parameters"] = sum(p.numel() for p in self.net.parameters())
         self.net.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+
+    def load(self, weights: Path | None) -> None:
+        """Fill the network with ``weights``, or with the file that ships; hashes are those of the card."""
+        shipped.load(self.net, weights or self.folder / self.card["weights"], self.card["weights_sha256"])
 
     @abstractmethod
     def network(self, settings: Mapping[str, Any]) -> nn.Module:

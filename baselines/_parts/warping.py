@@ -63,14 +63,20 @@ def known_mean(places: Tensor, known: Tensor, times: int) -> tuple[Tensor, Tenso
     return smaller + own_places(height // times, width // times, places.device), share[:, 0] > 0
 
 
-def enlarged(places: Tensor, times: int) -> Tensor:
-    """The flow of an image of ``times`` the size: displacements bilinearly between squares, and multiplied."""
+def enlarged(places: Tensor, known: Tensor, times: int) -> Tensor:
+    """The flow of an image of ``times`` the size.
+
+    Displacements are multiplied, and bilinear between the squares where they are ``known`` (N x H x W bool).
+    """
     if times == 1:
         return places
     height, width = places.shape[2:]
-    moves = places - own_places(height, width, places.device)
-    larger = F.interpolate(moves, scale_factor=times, mode="bilinear", align_corners=False) * times
-    return larger + own_places(height * times, width * times, places.device)
+    share = known[:, None].float()
+    moves = (places - own_places(height, width, places.device)) * share
+    moves, share = (
+        F.interpolate(x, scale_factor=times, mode="bilinear", align_corners=False) for x in (moves * times, share)
+    )
+    return moves / share.clamp_min(1e-6) + own_places(height * times, width * times, places.device)
 
 
 def split(features: Tensor, visibility: Tensor) -> Tensor:
