@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -19,7 +20,7 @@ from fhpt_bench.baselines._parts.layers import frozen, start_small
 from fhpt_bench.baselines._parts.shipped import fill
 from fhpt_bench.baselines._parts.two_branches import TwoBranchNetwork
 from fhpt_bench.errors import BenchError
-from fhpt_bench.train_config import Recipe
+from fhpt_bench.train_config import Recipe, parse
 
 Batch = Mapping[str, Tensor]
 Update = Callable[..., None]
@@ -53,6 +54,14 @@ class CycleLosses(Content):
     """A snapshot's model.safetensors to take the transfer branch from."""
 
 
+def losses_of(config: Mapping[str, Any]) -> CycleLosses:
+    """Table ``losses``; for "PB fixed" with the transfer branch that ``--earlier pb-only=PATH`` names."""
+    losses = parse(CycleLosses, config, "losses")
+    if not losses.train_transfer and "pb-only" in config.get("earlier", {}):
+        return losses.model_copy(update={"transfer_weights": config["earlier"]["pb-only"]})
+    return losses
+
+
 class CycleTraining(nn.Module):
     """A network of two branches, discriminators D_A (appearance: image pair) and D_S (shape: image, pose), losses."""
 
@@ -71,7 +80,7 @@ class CycleTraining(nn.Module):
             raise BenchError(
                 "the transfer branch is to stay fixed, but at which weights?",
                 where="losses.transfer_weights",
-                fix="name the model.safetensors of a snapshot, e.g. of config pb-only",
+                fix="--earlier pb-only=PATH names the model.safetensors of a snapshot of config pb-only",
             )
         self.network.transfer.requires_grad_(losses.train_transfer)
         self.content = ContentLoss(losses)
