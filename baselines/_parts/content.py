@@ -61,10 +61,15 @@ class ContentLoss:
         if true is None:
             with torch.no_grad():
                 true = self.features(target)
-        features = self.features(made)
-        parts = {"l1": (made.float() - target).abs().mean(), "perceptual": perceptual_loss(features, true)}
+        return self.terms(made, target, self.features(made), true, style=style)
+
+    def terms(
+        self, made: Tensor, target: Tensor, made_features: list[Tensor], true: list[Tensor], *, style: bool = True
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """As ``loss``, of images and features that are at hand."""
+        parts = {"l1": (made.float() - target).abs().mean(), "perceptual": perceptual_loss(made_features, true)}
         if style and self._style:
-            parts["style"] = style_loss([features[i] for i in self._style], [true[i] for i in self._style])
+            parts["style"] = style_loss([made_features[i] for i in self._style], [true[i] for i in self._style])
         total = torch.stack([getattr(self.table, name) * value for name, value in parts.items()]).sum()
         return total, {name: value.detach() for name, value in parts.items()}
 
