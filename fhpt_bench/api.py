@@ -9,6 +9,7 @@ import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from fhpt_bench.folders.scoring import score_folder
 from fhpt_bench.harness import models
 from fhpt_bench.harness.execute import disk_errors, execute
 from fhpt_bench.harness.folder import RunFolder
-from fhpt_bench.harness.generate import generate
+from fhpt_bench.harness.generate import generate, served
 from fhpt_bench.harness.job import (
     Job,
     count_pairs,
@@ -56,6 +57,7 @@ def run(
     workers: int = 2,
     seed: int = 0,
     show: bool | None = None,
+    allow_missing: bool = False,
 ) -> Record:
     """Make every pair's image with ``model``, score them under ``protocol``, write and return the record.
 
@@ -64,13 +66,21 @@ def run(
     data: a data set's name (default: the protocol's), a folder that `fhpt-bench data render` wrote, or a Dataset.
     out: the run folder (default ``runs/<protocol>/<model>``); a run that was killed goes on where it stopped.
     limit: only the first so many pairs; such a record is never ranked.
+    allow_missing: pairs that the model refuses (see ``types.Generator``), or without an image in a folder, are left
+    out; the record counts and names them and is never ranked. Otherwise such a pair is an error.
     device, batch_size, workers change no score beyond 1e-6 relative (CPU, fp32).
     Raises BenchError for anything the user can put right; then no record is written.
     """
     job = resolve(protocol, data, split, limit, device, seed, batch_size, workers, show)
     made_by = models.find_model(model, data=job.data, device=job.device)
     if made_by.folder is not None:
-        return score_folder(job, made_by.folder, out=out)
+        return score_folder(job, made_by.folder, out=out, allow_missing=allow_missing)
+    indices, without = served(
+        made_by.generator, job.data, job.indices, name=made_by.card.name, allow_missing=allow_missing
+    )
+    if without:
+        card = made_by.card.model_copy(update={"card": {**made_by.card.card, "refused": without}})
+        job, made_by = replace(job, indices=indices, missing=len(without)), replace(made_by, card=card)
     return execute(job, made_by, run_folder_of(out, job, made_by.card.name))
 
 
@@ -86,12 +96,18 @@ def make(
     workers: int = 2,
     seed: int = 0,
     show: bool | None = None,
+    allow_missing: bool = False,
 ) -> int:
-    """Only the images: ``out/<pair id>.png`` for every pair that has none; returns how many were made."""
+    """Only the images: ``out/<pair id>.png`` for every pair that has none; returns how many were made.
+
+    allow_missing: as for ``run``.
+    """
     dataset = open_data(data, split)
     made_by = models.find_model(model, data=dataset, device=pick_device(device))
     if made_by.generator is None:
         raise BenchError(f"{model!r} is a folder of images already", fix="score it: fhpt-bench score DIR")
+    count, name = count_pairs(dataset, limit), made_by.card.name
+    indices, _ = served(made_by.generator, dataset, range(count), name=name, allow_missing=allow_missing)
     folder = RunFolder(Path(out))
     owner = {
         "model": made_by.card.name,
@@ -102,7 +118,6 @@ def make(
         "job": "generate",
     }
     with folder.owned(owner), disk_errors():
-        indices = range(count_pairs(dataset, limit))
         return generate(
             made_by.generator,
             dataset,

@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 import typer
 
 from fhpt_bench import __version__
+from fhpt_bench.cli_import import import_
 from fhpt_bench.cli_look import inspect, retrieve, sanity
 from fhpt_bench.cli_options import (
+    AllowMissing,
     AllScores,
     AsJson,
     BatchSize,
@@ -53,7 +55,10 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command(epilog="Examples: fhpt-bench run --model drn | --model results/mine | --model mine.py:Mine --limit 50")
 def run(
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Baseline, reference generator, folder, entry point, or file.py:Class.")
+        str,
+        typer.Option(
+            "--model", "-m", help="Baseline, reference, folder, imported weights, entry point, or file.py:Class."
+        ),
     ],
     protocol: Protocol = "catwalk-v1",
     data: Data = None,
@@ -64,6 +69,7 @@ def run(
     batch_size: BatchSize = 8,
     workers: Workers = 2,
     seed: Seed = 0,
+    allow_missing: AllowMissing = False,
     as_json: AsJson = False,
     html: Annotated[bool, typer.Option(help="Also write the HTML leaderboard with pictures.")] = True,
 ) -> None:
@@ -81,6 +87,7 @@ def run(
         batch_size=batch_size,
         workers=workers,
         seed=seed,
+        allow_missing=allow_missing,
     )
     finish(record, api.run_folder(record, out), protocol, as_json, html, show)
 
@@ -102,6 +109,7 @@ def generate(
     batch_size: BatchSize = 8,
     workers: Workers = 2,
     seed: Seed = 0,
+    allow_missing: AllowMissing = False,
     as_json: AsJson = False,
 ) -> None:
     """Only make the images, OUT/images/<pair id>.png."""
@@ -117,6 +125,7 @@ def generate(
         batch_size=batch_size,
         workers=workers,
         seed=seed,
+        allow_missing=allow_missing,
     )
     if as_json:
         print_json({"made": made, "folder": str(out / "images")})
@@ -271,6 +280,9 @@ def _stages(given: list[str]) -> dict[str, Path]:
     return {stage: Path(path) for stage, _, path in parts}
 
 
+app.command(
+    "import", epilog="Examples: fhpt-bench import patn latest_net_netG.pth | fhpt-bench import rate FILE --json"
+)(import_)
 app.command(epilog="Example: fhpt-bench inspect drn --count 4 --out drn_inside.png")(inspect)
 app.command(epilog="Example: fhpt-bench retrieve runs/catwalk-v1/drn --backbone resnet --out fig9.html")(retrieve)
 app.command(epilog="Example: fhpt-bench submit runs/catwalk-v1/drn --images --out drn.zip")(submit)

@@ -14,6 +14,10 @@ Data = Annotated[str | None, typer.Option("--data", "-d", help="Data set's name 
 Split = Annotated[str, typer.Option(help="Split of the data set.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder (default: runs/<protocol>/<model>).")]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", help="Only the first N pairs; such rows are never ranked.")]
+AllowMissing = Annotated[
+    bool,
+    typer.Option("--allow-missing", help="Leave out pairs without an image, or refused; such rows are never ranked."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
 BatchSize = Annotated[int, typer.Option(help="Images a forward pass; changes no score.")]
 Workers = Annotated[int, typer.Option(help="Threads that decode images; changes no score.")]

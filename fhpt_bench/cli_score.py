@@ -7,7 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from fhpt_bench.cli_options import AsJson, BatchSize, Data, Device, Limit, Out, Seed, Split, Workers, print_json, say
+from fhpt_bench.cli_options import (
+    AllowMissing,
+    AsJson,
+    BatchSize,
+    Data,
+    Device,
+    Limit,
+    Out,
+    Seed,
+    Split,
+    Workers,
+    print_json,
+    say,
+)
 from fhpt_bench.errors import BenchError
 
 
@@ -29,9 +42,7 @@ def score(
     pairs: Annotated[
         Path | None, typer.Option(help="Instead of a folder: a CSV of paths, generated,target[,source][,person].")
     ] = None,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Score the pairs that have an image; such rows are never ranked.")
-    ] = False,
+    allow_missing: AllowMissing = False,
     data: Data = None,
     split: Split = "test",
     out: Out = None,

@@ -123,7 +123,8 @@ class Dataset(Protocol):
 class Generator(Protocol):
     """Anything that makes images from prompts.
 
-    Optional: ``card`` (see record.ModelCard), ``inspect(prompts)`` (see fhpt_bench.inspection).
+    Optional: ``card`` (see record.ModelCard), ``inspect(prompts)`` (see fhpt_bench.inspection), ``refuses(prompt) ->
+    str``: why it cannot make this pair's image (empty where it can), asked of every pair before any image is made.
     """
 
     def generate(self, prompts: Sequence[Prompt]) -> Sequence[Image]: ...

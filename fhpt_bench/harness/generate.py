@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -56,6 +57,36 @@ def generate(
                 made += len(pairs)
             advance(len(batch))
     return made
+
+
+def refused(generator: Any, data: Dataset, indices: Sequence[int]) -> dict[str, str]:
+    """Pairs that ``generator`` cannot serve, by id, and why. Most have no method ``refuses`` and serve all."""
+    refuses = getattr(generator, "refuses", None)
+    if not callable(refuses):
+        return {}
+    # Whether a pair can be served is a matter of its poses, so no seed is needed.
+    asked = (Prompt(p.id, p.source, p.target.pose, 0) for p in (data[i] for i in indices))
+    return {prompt.pair_id: str(why) for prompt in asked if (why := refuses(prompt))}
+
+
+def served(
+    generator: Any, data: Dataset, indices: Sequence[int], *, name: str, allow_missing: bool
+) -> tuple[Sequence[int], dict[str, str]]:
+    """``indices`` of the pairs that ``generator`` serves, and those that it refuses (see ``refused``).
+
+    BenchError, naming them, where there are any and ``allow_missing`` does not leave them out, or none is left.
+    """
+    without = refused(generator, data, indices)
+    if not without:
+        return indices, {}
+    first = "; ".join(f"{pair_id}: {why}" for pair_id, why in list(without.items())[:3])
+    what = f"{name!r} cannot serve {len(without)} of {len(indices)} pairs ({first}{'; ...' * (len(without) > 3)})"
+    if len(without) == len(indices):
+        raise BenchError(what, fix="choose another model or data set")
+    if not allow_missing:
+        raise BenchError(what, fix="go on with the others: --allow-missing (such a row is never ranked)")
+    print(f"{what}: left out", file=sys.stderr)
+    return [i for i in indices if data[i].id not in without], without
 
 
 def ask(generator: Any, pairs: Sequence[Pair], *, name: str, seed: int, size: tuple[int, int]) -> list[Image]:
