@@ -30,11 +30,14 @@ class Model:
 
 
 def find_model(name: str, *, data: Dataset, device: str) -> Model:
-    """A baseline's name, a reference generator, a folder of images, an entry point, ``module:Class`` or
-    ``file.py:Class``."""
+    """A baseline's name, a reference generator, a folder of images, imported weights (``FILE.safetensors``), an entry
+    point, ``module:Class`` or ``file.py:Class``."""
     if not name.strip():
         raise BenchError("the model's name is empty", fix="fhpt-bench list generators")
     path = Path(name)
+    if path.suffix.lower() == ".safetensors":
+        make, generator = _imported(path, device)
+        return Model(card=_card(name, make, generator), generator=generator)
     if (path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file())) and (
         name not in registry.names("generators")
     ):
@@ -71,6 +74,30 @@ def _build(make: Any, name: str, **offered: Any) -> Any:
             f"{name!r} cannot be built: {type(error).__name__}: {error}",
             fix="it is called with device= and data= where it asks for them",
         ) from error
+
+
+def _imported(path: Path, device: str) -> tuple[Any, Any]:
+    """The baseline that imported weights are of, and it with them. Its card says where they come from, and nothing of
+    the weights that ship."""
+    from fhpt_bench.importing import imported
+
+    about = imported.about(path)
+    # Only a baseline: what a file says must not lead to other code.
+    if about.baseline not in {folder.name for folder in registry.baseline_folders()}:
+        raise BenchError(f"weights of an unknown baseline {about.baseline!r}", where=path, fix="import them again")
+    make = registry.find("generators", about.baseline)
+    given = {"device": device, "config": about.config, "weights": path, "sha256": imported.sha256(path)}
+    if lacking := given.keys() - inspect.signature(make).parameters.keys():
+        raise BenchError(
+            f"{about.baseline} takes no weights but its own",
+            where=path,
+            fix=f"its generator lacks {', '.join(lacking)}",
+        )
+    generator = _build(make, path.name, **given)
+    kept = {key: generator.card[key] for key in ("paper", "config", "parameters", "weights_sha256")}
+    originals = [original.model_dump() for original in about.originals]
+    generator.card = {"name": about.name, "trained_on": "as its authors say", "imported_from": originals, **kept}
+    return make, generator
 
 
 def folder_card(folder: Path) -> ModelCard:
@@ -130,6 +157,8 @@ def _short(name: str) -> str:
 
 
 def _source(name: str) -> str:
+    if name.lower().endswith(".safetensors"):
+        return f"weights {Path(name).name}"
     if ":" in name:
         head, _, attribute = name.rpartition(":")
         return f"{Path(head).name}:{attribute}"
