@@ -14,8 +14,8 @@ LIMBS = (
 def distance_maps(points: Tensor, size: tuple[int, int], pixel: float = 1.0, decay: float = 0.1) -> Tensor:
     """exp(-decay d), d the distance to the segment between a limb's ends -> N x 12 x H x W, float32 in 0..1.
 
-    ``points``: N x 18 x 2, x and y in pixels of a map of ``size``, NaN where unknown. A limb with an end that is unknown
-    has an empty map. ``pixel``: how many pixels of the full image one of the map is wide; d counts those.
+    ``points``: N x 18 x 2, x and y in pixels of a map of ``size``, NaN where unknown. A limb with an unknown end has
+    an empty map. ``pixel``: how many pixels of the full image one of the map is wide; d counts those.
     """
     ends = points[:, torch.tensor(LIMBS, device=points.device)].float()  # N x 12 x 2 ends x 2
     known = ends.isfinite().all(-1).all(-1)

@@ -1,4 +1,4 @@
-"""SPGNet, semantic person image generation: parsing first, then a style for each region. README.md is its model card."""
+"""SPGNet: the target's parsing first, then a style for each of its regions. README.md is its model card."""
 
 from fhpt_bench.baselines.spgnet.training import build
 

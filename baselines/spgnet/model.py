@@ -16,7 +16,7 @@ from fhpt_bench.baselines._parts.distance_maps import LIMBS, distance_maps
 from fhpt_bench.baselines._parts.fold import fold, folded_points, poses, same_in_a_square, unfold
 from fhpt_bench.baselines._parts.heatmaps import Form
 from fhpt_bench.baselines._parts.layers import start_small
-from fhpt_bench.baselines.spgnet.painter import Painter, PainterShape, PATNS
+from fhpt_bench.baselines.spgnet.painter import PATNS, Painter, PainterShape
 from fhpt_bench.baselines.spgnet.parsing import CLASSES, Parser, Progressive, hard
 
 
@@ -47,8 +47,8 @@ class Shape(_Frozen):
     size: tuple[int, int]
     """height, width of images."""
     fold: int = 1
-    """The networks see each fold x fold square of an image as one pixel of more channels: ``_parts.fold``. Parsings live
-    on those larger pixels."""
+    """The networks see each fold x fold square of an image as one pixel of more channels: ``_parts.fold``.
+    Parsings live on those larger pixels."""
     heatmap: Form = "gaussian"
     sigma: float
     """Radius of the heatmaps in pixels at ``size``."""
@@ -92,7 +92,7 @@ class Stage1(nn.Module):
         return result
 
     def target(self, image: Tensor, parsing: Tensor, points: tuple[Tensor, Tensor], height: int) -> Tensor:
-        """I_s, folded; S_ps, shares of classes; points of source and target in an image of ``height`` -> logits of S_pt."""
+        """I_s, folded; S_ps (shares); points of source and target in an image of ``height`` -> logits of S_pt."""
         size = (int(image.shape[2]), int(image.shape[3]))
         both = torch.cat([self.poses(p, height, size) for p in points], 1)
         result: Tensor = self.spatn(parsing if self.shape.transforms == "parsing" else image, both)
@@ -137,8 +137,8 @@ class SPGNet(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Image, and the parsings it was made from: logits of S_ps and S_pt.
 
-        source N x 3 x H x W in [-1, 1]; points N x 18 x 2 in pixels, NaN where unknown or outside the frame; flow: places
-        and visibility of the folded size (``flow.FrozenFlow``).
+        source N x 3 x H x W in [-1, 1]; points N x 18 x 2 in pixels, NaN where unknown or outside the frame; flow:
+        places and visibility of the folded size (``flow.FrozenFlow``).
         """
         of_source, of_target = self.parsings(source, source_points, target_points)
         image = self.paint(source, source_points, target_points, (hard(of_source), hard(of_target)), flow)

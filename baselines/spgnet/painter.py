@@ -1,4 +1,4 @@
-"""Stage 2: the image, from the source's styles and the target's parsing (Fig. 2 of the paper), and PATN-S of Table 3."""
+"""Stage 2: the image, from the source's styles and the target's parsing. And PATN-S of the paper's Table 3."""
 
 from __future__ import annotations
 

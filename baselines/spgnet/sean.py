@@ -86,8 +86,9 @@ class RegionNorm(nn.Module):
     """Normalise, then scale and shift by place: SEAN, SPADE, or nothing more.
 
     SEAN mixes the scales (and the shifts) that the styles give with those that the regions give, by one learned weight
-    each. Scales are written 1 + gamma. ``kernels``: of the convolutions over the regions and over the spread codes. SEAN adds noise to the features, the published SPGNet even at test; this does
-    not, so that an image depends on its prompt alone.
+    each. Scales are written 1 + gamma. ``kernels``: of the convolutions over the regions, and over the spread codes.
+    SEAN adds noise to the features, the published SPGNet even at test; this does not, so that an image depends on its
+    prompt alone.
     """
 
     def __init__(self, channels: int, code: int, hidden: int, kernels: tuple[int, int], styling: Styling) -> None:

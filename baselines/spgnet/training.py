@@ -1,7 +1,7 @@
-"""How SPGNet is trained: stage 1 (``stage1``), and stage 2 on parsings that the scheme chooses (Table 4 of the paper).
+"""How SPGNet is trained: stage 1 (``stage1``), and stage 2 on parsings that the scheme chooses.
 
-A phase's kind says what learns: ``parsing`` (stage 1), ``content`` and ``adversarial`` (stage 2), ``both`` (stage 1, and
-stage 2 against its adversary, in the same step).
+A phase's kind says what learns: ``parsing`` (stage 1), ``content`` and ``adversarial`` (stage 2), ``both`` (stage 1,
+and stage 2 against its adversary, in the same step).
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Losses(Content):
     """Of the parsings."""
     gan: float = 0.01
     scheme: Literal["parallel", "predicted", "end-to-end"] = "parallel"
-    """Which parsings stage 2 learns on. ``parallel`` (S1 || S2, the paper's): the true ones, so that both stages can learn
-    at the same time. ``predicted`` (S1 -> S2): those of a trained stage 1, as at test. ``end-to-end``: the same, soft, and
-    the image's losses teach stage 1 too."""
+    """Which parsings stage 2 learns on. ``parallel`` (S1 || S2, the paper's): the true ones, so that both stages can
+    learn at the same time. ``predicted`` (S1 -> S2): those of a trained stage 1, as at test. ``end-to-end``: the same, of
+    the target soft, and the image's losses teach stage 1 too."""
 
 
 class Judge(BaseModel):
