@@ -22,6 +22,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "blank": "fhpt_bench.generators:Blank",
         "exact-warp": "fhpt_bench.generators:ExactWarp",
         "stranger": "fhpt_bench.generators:Stranger",
+        "drn-noface": "fhpt_bench.baselines.drn:DRNNoFace",
+        "drn-coarse": "fhpt_bench.baselines.drn:DRNCoarse",
+        "rate-net-coarse": "fhpt_bench.baselines.rate_net:Coarse",
     },
     "datasets": {
         "catwalk": "fhpt_bench.datasets.catwalk:Catwalk",
