@@ -47,11 +47,15 @@ class FrozenFlow:
             torch.manual_seed(0)
             flow = parse(FlowShape, settings, "flow")
             self.net, self.halvings = FlowNet(flow), flow.halvings
+        self.origin = "untrained, for tests"
+        """Where the weights are from, for a card."""
         if table.stage in (earlier or {}):
-            take(self.net, Path((earlier or {})[table.stage]), "network.flow.")
+            self.origin = (earlier or {})[table.stage]
+            take(self.net, Path(self.origin), "network.flow.")
         elif table.stage != "random":
             card = read(FOLDER, "shipped")
             shipped.load(self.net, FOLDER / card["flow"], card["flow_sha256"])
+            self.origin = f"Intr-Flow's {card['flow']}, sha256 {card['flow_sha256']}"
         self.net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     @torch.no_grad()

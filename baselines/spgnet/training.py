@@ -39,8 +39,8 @@ class Losses(Content):
     gan: float = 0.01
     scheme: Literal["parallel", "predicted", "end-to-end"] = "parallel"
     """Which parsings stage 2 learns on. ``parallel`` (S1 || S2, the paper's): the true ones, so that both stages can
-    learn at the same time. ``predicted`` (S1 -> S2): those of a trained stage 1, as at test. ``end-to-end``: the same, of
-    the target soft, and the image's losses teach stage 1 too."""
+    learn at the same time. ``predicted`` (S1 -> S2): those of a trained stage 1, as at test. ``end-to-end``: the same,
+    of the target soft, and the image's losses teach stage 1 too."""
 
 
 class Judge(BaseModel):
