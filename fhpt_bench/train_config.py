@@ -97,17 +97,36 @@ def read(folder: Path, name: str) -> dict[str, Any]:
     tables.pop("stages", None)
     ablations = tables.pop("ablations", {})
     first, *over = name.split("+")
-    config: dict[str, Any] = _pick(tables, first, "configuration", path)
-    if "extends" in config:
-        config = _laid_over(_pick(tables, config.pop("extends"), "configuration", path), config)
+    config = _whole(tables, first, path)
     for ablation in over:
         config = _laid_over(config, _pick(ablations, ablation, "ablation", path))
+    return config
+
+
+def _whole(tables: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
+    """A configuration with all that it extends."""
+    chain: list[dict[str, Any]] = []
+    for _ in tables:  # none needs to extend more than all the others
+        chain.append(_pick(tables, name, "configuration", path))
+        if "extends" not in chain[-1]:
+            break
+        name = chain[-1].pop("extends")
+    else:
+        raise BenchError(f"configurations extend each other in a circle: {name!r}", where=path, fix="name the first")
+    config = chain.pop()
+    for each in reversed(chain):
+        config = _laid_over(config, each)
     return config
 
 
 def _laid_over(config: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
     """``config`` with the keys of ``tables`` in place of its own, table by table."""
     return {**config, **{table: {**config.get(table, {}), **values} for table, values in tables.items()}}
+
+
+def staged(folder: Path) -> list[str]:
+    """Names that the table ``stages`` lists stages for."""
+    return list(_tables(folder / "config.toml").get("stages", {}))
 
 
 def stages(folder: Path, name: str) -> list[str]:

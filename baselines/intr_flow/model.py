@@ -42,7 +42,8 @@ class Shape(BaseModel):
     blocks: int = 2
     head: int = 7
     mode: Literal["paper", "released"] = "paper"
-    """``released``: both encoders share their down-sampling, as the published weights need."""
+    """``released``: both encoders share their down-sampling, and pixel warping reads the flow in pixels, not in units
+    of 20: as the published weights need."""
     encoders: Literal["dual", "single"] = "dual"
     """``single``: one encoder on image and pose together (ablation "w/o dual encoder"); it cannot be warped."""
     warping: bool = True
@@ -151,7 +152,8 @@ class IntrFlow(nn.Module):
             return Made(generated, generated, flow, None, None)
         assert flow is not None
         warped = self.warped(source, flow)
-        moves = (flow.places - own_places(*flow.places.shape[2:], device=source.device)) / UNIT
+        unit = 1.0 if self.shape.mode == "released" else UNIT
+        moves = (flow.places - own_places(*flow.places.shape[2:], device=source.device)) / unit
         known = [self._folded(generated), self._folded(warped), flow.visibility[:, None].float(), moves]
         weight = self._unfolded(self.painter.weigher(torch.cat([x.float() for x in known], 1)), source).sigmoid()
         return Made(weight * warped + (1 - weight) * generated, generated, flow, warped, weight)
