@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -34,7 +35,8 @@ class Shape(BranchShape):
     kernel: int
     """Convolutions of the decoder's up-sampling layers."""
     mode: Literal["paper", "released"] = "paper"
-    """``released``: also holds the content encoder that the author's code builds and never runs."""
+    """``released``, as the author's code: the perceptron gives AdaIN's bias and then its weight, not 1 + s_w; and there
+    is a content encoder, which is never run."""
 
 
 class StyleEncoder(nn.Module):
@@ -63,11 +65,10 @@ class AdaINResidual(nn.Module):
         self.norm = instance_norm(channels)
 
     def forward(self, x: Tensor, statistics: Tensor) -> Tensor:
-        """x N x C x H x W; statistics N x 4C: s_w and s_b of the first normalisation, then of the second."""
-        w1, b1, w2, b2 = statistics[:, :, None, None].chunk(4, dim=1)
-        # Written 1 + s_w, so that an untrained perceptron leaves the normalised features as they are.
-        inside = F.relu((1 + w1) * self.norm(self.first(self.pad(x))) + b1)
-        return x + (1 + w2) * self.norm(self.second(self.pad(inside))) + b2
+        """x N x C x H x W; statistics N x 2 x 2 x C: of the first and of the second normalisation, weight and bias."""
+        first, second = statistics[..., None, None].unbind(1)
+        inside = F.relu(first[:, 0] * self.norm(self.first(self.pad(x))) + first[:, 1])
+        return x + second[:, 0] * self.norm(self.second(self.pad(inside))) + second[:, 1]
 
 
 class Decoder(nn.Module):
@@ -89,7 +90,8 @@ class Decoder(nn.Module):
         )
 
     def forward(self, features: Tensor, statistics: Tensor) -> Tensor:
-        for block, its in zip(self.residuals, statistics.chunk(len(self.residuals), dim=1), strict=True):
+        """features N x C x h x w; statistics N x residuals x 2 x 2 x C."""
+        for block, its in zip(self.residuals, statistics.unbind(1), strict=True):
             features = block(features, its)
         result: Tensor = self.head(self.ups(features))
         return result
@@ -100,6 +102,7 @@ class TextureBranch(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.shape = shape
         self.style = StyleEncoder(shape.colours, shape.style, shape.style_stem, shape.code)
         self.mlp = nn.Sequential(
             nn.Linear(shape.code, shape.hidden), nn.ReLU(inplace=True),
@@ -117,8 +120,17 @@ class TextureBranch(nn.Module):
 
     def forward(self, source: Tensor, features: Tensor) -> Tensor:
         """source N x colours x H x W, F_t N x C x h x w -> R_t N x colours x H x W."""
-        result: Tensor = self.decoder(features, self.mlp(self.style(source)))
+        result: Tensor = self.decoder(features, self.statistics(self.style(source)))
         return result
+
+    def statistics(self, code: Tensor) -> Tensor:
+        """z_s N x code -> N x residuals x 2 x 2 x C: for both normalisations of each block, weight and bias."""
+        said = self.mlp(code).unflatten(1, (self.shape.residuals, 2, 2, self.shape.widths[-1]))
+        if self.shape.mode == "released":
+            return said.flip(3)  # bias first there
+        # Written 1 + s_w, so that an untrained perceptron leaves the normalised features as they are.
+        weight, bias = said.unbind(3)
+        return torch.stack([1 + weight, bias], dim=3)
 
 
 class ContentEncoder(nn.Module):
