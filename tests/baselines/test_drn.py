@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fhpt_bench import train_config
 from fhpt_bench.baselines._parts import shipped
 from fhpt_bench.baselines._parts.discriminators import Discriminator
+from fhpt_bench.baselines._parts.fold import fold, unfold
 from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines._parts.pat import TransferBranch
 from fhpt_bench.baselines._parts.vgg import VGG, gram, perceptual_loss, style_loss, unit_distance
@@ -124,9 +125,9 @@ def test_folded_network_is_the_same_on_small_images() -> None:
         large = network(nn.functional.interpolate(image, scale_factor=2.0), *((points + 0.5) * 2 - 0.5))
     for a, b in zip(small, large, strict=True):
         torch.testing.assert_close(nn.functional.interpolate(a, scale_factor=2.0), b)
-    folded = network.fold(torch.rand(1, 3, 64, 44))
+    folded = fold(torch.rand(1, 3, 64, 44), 2, 64)
     assert folded.shape == (1, 12, 32, 22)
-    assert torch.equal(network.fold(network.unfold(folded, 64)), folded)
+    assert torch.equal(fold(unfold(folded, 2, 64, 64), 2, 64), folded)
 
 
 def test_heatmaps() -> None:
@@ -298,7 +299,7 @@ def test_bad_weights(tiny_weights: tuple[Path, str], tmp_path: Path) -> None:
         shipped.fill(DRN(shape("tiny")), junk.read_bytes(), junk)
     data = Sticks("test")
     large = DRNGenerator(config="tiny", weights=path, sha256=sha256)
-    large.shape = large.shape.model_copy(update={"size": (256, 176)})
+    large.settings["model"]["size"] = [256, 176]
     with pytest.raises(BenchError, match="256x176"):
         large.generate([Prompt("x", data[0].source, data[0].target.pose, seed=0)])
 
