@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from fhpt_bench import images
-from fhpt_bench.datasets import lists
+from fhpt_bench.datasets import corr, lists
 from fhpt_bench.datasets.folder import Box, Folder
 from fhpt_bench.errors import BenchError
 from fhpt_bench.types import OUTSIDE, VISIBLE, Face, Image, Mask, Pair, Photo, Pose
@@ -196,6 +196,24 @@ class PreparedSet:
             return None
         path = self.root / "parsing" / f"{photo.id}.png"
         return self.parsing_at(read_parsing(path, sha256))
+
+    def flow(self, source: Photo, target: Photo) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """For each pixel of the target where it lies in the source (x, y; -1 unknown), and its state, as
+        ``Catwalk.flow``: from ``corr/<target>_<source>.corr``, which users with fitted bodies put into this folder.
+
+        The files are in the frame of the tables, as parsings are. BenchError where the file is missing or unfit.
+        """
+        path = self.root / "corr" / f"{target.id}_{source.id}.corr"
+        places, states = corr.read_corr(path)
+        places, states = self.points_at(self.parsing_at(places)), self.parsing_at(states)  # type: ignore[arg-type]
+        if states.shape != self.size:
+            raise BenchError(
+                f"a flow of {_label(states.shape)} for images of {_label(self.size)}",
+                where=path, fix="flow is of the size of the original photographs",
+            )  # fmt: skip
+        there = (places > -0.5).all(2) & (places < np.array(self.size[::-1]) - 0.5).all(2) & (states < 2)
+        states = np.where(there | (states == 2), states, 1).astype(np.uint8)
+        return np.where(there[..., None], places.clip(0), -1).astype(np.float32), states
 
     def regions(self, pair: Pair) -> Mapping[str, Mask]:
         """foreground, background, face (skin) and clothes over the target, where its parsing was imported."""
