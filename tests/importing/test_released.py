@@ -6,6 +6,7 @@ import importlib
 import re
 from collections import Counter
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import torch
@@ -43,3 +44,12 @@ def test_parts_fill_the_network_that_the_generator_builds(name: str, released: R
             same = {state[k].shape for k, t in part.keys.items() if t == theirs}
             assert same == {state[key].shape}, f"{theirs} fills several of ours, of different shapes"
             assert not any(re.search(pattern, theirs) for pattern in part.ignored), f"{theirs} is taken and left out"
+
+
+def test_the_page_names_every_published_model_and_file() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text("utf-8")
+    said = set(re.findall(r"`([^`\n]+)`", page))
+    wanted = {name for _, entry in RELEASED for name in (entry.name, *(part.name for part in entry.parts))}
+    assert wanted <= said, wanted - said
+    models = {word for word in said if re.fullmatch(r"[a-z]+(-[a-z]+)*-released(-[a-z0-9]+)*", word)}
+    assert models == {entry.name for _, entry in RELEASED}
