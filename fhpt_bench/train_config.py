@@ -49,6 +49,9 @@ class Recipe(BaseModel):
     weight_decay: float = Field(ge=0)
     constant: float = Field(ge=0, le=1)
     """The learning rate stays as it is up to this fraction, then falls linearly to 0."""
+    warm: float = Field(default=0.0, ge=0, le=1)
+    """Each phase begins at rate 0 and reaches its own after this fraction of the whole: Adam knows only the gradients
+    of the phase before, and its first steps at another size or with another loss may be far too long."""
     samples: int = Field(gt=0)
     """Length of training where the caller names neither samples nor budget."""
     batch: int = Field(gt=0)
@@ -69,9 +72,11 @@ class Recipe(BaseModel):
 
     def rate(self, progress: float) -> float:
         """Learning rate at ``progress`` in 0..1."""
+        started = max((phase.until for phase in self.phases[:-1] if phase.until <= progress), default=0.0)
+        top = self.lr * (min(1.0, (progress - started) / self.warm) if self.warm else 1.0)
         if progress <= self.constant:
-            return self.lr
-        return self.lr * max(0.0, 1 - progress) / (1 - self.constant)
+            return top
+        return top * max(0.0, 1 - progress) / (1 - self.constant)
 
     def phase(self, progress: float) -> Phase:
         """The phase that holds at ``progress``."""

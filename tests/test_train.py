@@ -234,6 +234,9 @@ def test_schedule() -> None:
     )
     assert [recipe.rate(p) for p in (0, 0.6, 0.8, 1)] == [1, 1, pytest.approx(0.5), 0]
     assert [recipe.phase(p).kind for p in (0, 0.24, 0.25, 1)] == ["a", "a", "b", "b"]
+    warm = recipe.model_copy(update={"warm": 0.1})
+    rates = [warm.rate(p) for p in (0, 0.05, 0.1, 0.24, 0.25, 0.3, 0.35, 0.8, 1)]
+    assert rates == pytest.approx([0, 0.5, 1, 1, 0, 0.5, 1, 0.5, 0])
 
 
 def test_flip_swaps_sides_and_mirrors_points() -> None:
