@@ -48,7 +48,7 @@ def sizes(module: nn.Module) -> tuple[int, int]:
 def test_sizes_of_the_paper() -> None:
     with torch.device("meta"):
         assert sizes(DSC(shape("paper"))) == (82_080_579, 32)
-        assert sizes(DSC(shape("paper+market"))) == (61_109_059, 26)
+        assert sizes(DSC(shape("paper-market"))) == (61_109_059, 26)
         assert sizes(DSC(shape("paper+unwarped"))) == (48_655_427, 22)
         assert sizes(Judge(train_config.read(FOLDER, "paper")["judge"]["widths"])) == (2_803_776, 6)
         assert sum(sizes(DSC(shape("small")))) <= 1_200_000
@@ -57,7 +57,7 @@ def test_sizes_of_the_paper() -> None:
 def test_the_card_says_the_true_sizes() -> None:
     card = (FOLDER / "README.md").read_text("utf-8")
     with torch.device("meta"):
-        for name in ("paper", "paper+market", "paper+unwarped", "small"):
+        for name in ("paper", "paper-market", "paper+unwarped", "small"):
             assert f"{sizes(DSC(shape(name)))[0]:,}" in card, name
         for name in ("paper", "small"):
             assert f"{sizes(Judge(train_config.read(FOLDER, name)['judge']['widths']))[0]:,}" in card, name
