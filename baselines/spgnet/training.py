@@ -14,19 +14,20 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
+from fhpt_bench.baselines import intr_flow
 from fhpt_bench.baselines._parts.content import Content, ContentLoss
 from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines._parts.layers import frozen
 from fhpt_bench.baselines._parts.patch_discriminator import PatchDiscriminator, cross_entropy
-from fhpt_bench.baselines.intr_flow.training import take
-from fhpt_bench.baselines.spgnet.flow import FlowTable, FrozenFlow
+from fhpt_bench.baselines.intr_flow.training import IntrFlowTraining, take
+from fhpt_bench.baselines.spgnet.flow import FOLDER, FlowTable, FrozenFlow
 from fhpt_bench.baselines.spgnet.model import Shape, SPGNet
 from fhpt_bench.baselines.spgnet.painter import PainterShape
 from fhpt_bench.baselines.spgnet.parsing import coloured, hard
 from fhpt_bench.baselines.spgnet.stage1 import Batch, ParsingTraining, Update, parsing_loss, true_parsings
 from fhpt_bench.errors import BenchError
-from fhpt_bench.train_config import Recipe, earlier, parse
+from fhpt_bench.train_config import Recipe, earlier, parse, read
 
 KINDS = ("parsing", "content", "adversarial", "both")
 
@@ -61,17 +62,25 @@ class Starts(BaseModel):
     parsings: str = ""
 
 
-def build(config: Mapping[str, Any]) -> ParsingTraining | SPGNetTraining:
-    """The trainable of one configuration: stage 1 alone where all its phases are ``parsing``, else SPGNet."""
+def build(config: Mapping[str, Any]) -> IntrFlowTraining | ParsingTraining | SPGNetTraining:
+    """The trainable of one configuration.
+
+    The flow network alone (Intr-Flow's) where all its phases are ``flow``, stage 1 alone where they are ``parsing``,
+    else SPGNet.
+    """
     shape, losses = parse(Shape, config, "model"), parse(Losses, config, "losses")
     recipe = parse(Recipe, config, "training")
-    if all(phase.kind == "parsing" for phase in recipe.phases):
+    kinds = {phase.kind for phase in recipe.phases}
+    if kinds == {"flow"}:
+        theirs = read(FOLDER, parse(FlowTable, config, "flow").config)
+        return intr_flow.build({**theirs, "training": config["training"]})
+    if kinds == {"parsing"}:
         return ParsingTraining(shape, losses.ce, recipe)
     network = SPGNet(shape, parse(PainterShape, config, "painter"))
     starts = parse(Starts, config, "starts") if "starts" in config else Starts()
     if starts.parsings:
         take(network.parsings, earlier(config, starts.parsings), "parsings.")
-    elif not {"parsing", "both"} & {phase.kind for phase in recipe.phases}:
+    elif not {"parsing", "both"} & kinds:
         raise BenchError("stage 1 neither learns nor comes from anywhere", where="starts.parsings", fix="name a stage")
     flow = FrozenFlow(parse(FlowTable, config, "flow"), config.get("earlier"))
     return SPGNetTraining(network, flow, parse(Judge, config, "judge"), losses, recipe)
