@@ -23,12 +23,10 @@ from fhpt_bench.types import OUTSIDE, Face, Pair, Pose
 
 
 class Crop(BaseModel):
-    """Table ``model`` of the face module: which part of a photograph it works on, and how that goes back."""
+    """Table ``crop``: which part of a photograph the face module works on, and how that goes back."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: tuple[int, int]
-    """height, width of the photographs."""
     side: int = Field(gt=0)
     """Height and width of a crop; 64 in the paper."""
     margin: float = Field(ge=1)
@@ -37,11 +35,15 @@ class Crop(BaseModel):
     """Sigma of M_F in lengths of the box's longer side. (margin - 1) / 2 is what it has to fade out in."""
 
 
-def shape_of(config: Mapping[str, Any]) -> tuple[Crop, Shape]:
-    """Tables ``model`` and ``network`` of the face module's configuration: DRN on unfolded crops, posed by sketches."""
-    crop = parse(Crop, config, "model")
+def tables(config: Mapping[str, Any]) -> tuple[Crop, Shape]:
+    """Tables ``crop`` and ``model`` of the face module's configuration.
+
+    It is DRN on unfolded crops, posed by sketches: ``size``, which is that of the photographs in the file, is the
+    crop's in the ``Shape``.
+    """
+    crop = parse(Crop, config, "crop")
     about = {"size": (crop.side, crop.side), "heatmap": "sketch", "fold": 1}
-    return crop, parse(Shape, {"network": {**config["network"], **about}}, "network")
+    return crop, parse(Shape, config, "model").model_copy(update=about)
 
 
 def shown(pose: Pose) -> Face | None:

@@ -137,7 +137,7 @@ class FaceModule:
             "config": config or card["config"],
             "weights_sha256": sha256 or card["weights_sha256"],
         }
-        self.crop, shape = face.shape_of(read(FOLDER, self.card["config"]))
+        self.crop, shape = face.tables(read(FOLDER, self.card["config"]))
         self.net, self.device = DRN(shape), device
         shipped.load(self.net, weights or FOLDER / card["weights"], self.card["weights_sha256"])
         self.card["parameters"] = sum(p.numel() for p in self.net.parameters())

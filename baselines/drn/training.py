@@ -20,12 +20,15 @@ from fhpt_bench.types import Pair
 def build(config: Mapping[str, Any]) -> CycleTraining:
     """The trainable of one configuration (as ``train_config.read`` gives it).
 
-    DRN; or its face module, where the configuration has a table ``network``.
+    DRN; or its face module, where the configuration has a table ``crop``.
     """
-    rest = parse(Judges, config, "judges"), parse(CycleLosses, config, "losses"), parse(Recipe, config, "training")
-    if "network" in config:
-        return FaceTraining(*face.shape_of(config), *rest)
-    return DRNTraining(parse(Shape, config, "model"), *rest)
+    judges, losses = parse(Judges, config, "judges"), parse(CycleLosses, config, "losses")
+    recipe = parse(Recipe, config, "training")
+    if "crop" in config:
+        # The ablation "PB fixed" is about DRN's transfer branch, whose weights are not the face module's.
+        losses = losses.model_copy(update={"train_transfer": True, "transfer_weights": ""})
+        return FaceTraining(*face.tables(config), judges, losses, recipe)
+    return DRNTraining(parse(Shape, config, "model"), judges, losses, recipe)
 
 
 class DRNTraining(CycleTraining):
@@ -70,5 +73,5 @@ class FaceTraining(DRNTraining):
             "source": small["source"], "sketch": drawn.expand(-1, 3, -1, -1) * 2 - 1, "made": made,
             "truth": small["target"],
         }  # fmt: skip
-        side = self.crop.size[0]
+        side = int(batch["source"].shape[2])
         return {name: F.interpolate(image.float(), (side, side), mode="nearest") for name, image in columns.items()}

@@ -31,7 +31,7 @@ from fhpt_bench.train import train
 from fhpt_bench.train_extras import FACE_FLIP
 from fhpt_bench.types import Pose, Prompt
 
-CROP = face.Crop(size=(64, 48), side=32, margin=1.25, blur=0.05)
+CROP = face.Crop(side=32, margin=1.25, blur=0.05)
 DATA = f"{Path(__file__).parents[1] / 'annotated_figures.py'}:AnnotatedSticks"
 
 
@@ -135,10 +135,8 @@ def test_faces_at_the_frames_edge_are_clipped(shift: tuple[int, int]) -> None:
     image = torch.zeros(1, 3, 64, 48)
     box = torch.tensor([[10.5, 14.5, 26.5, 38.5]]) + torch.tensor([*shift, *shift])
     result, mask = face.blend(image, torch.ones(1, 3, 32, 32), box, CROP)
-    padded, _ = face.blend(
-        torch.zeros(1, 3, 264, 448), torch.ones(1, 3, 32, 32), box + torch.tensor([200.0, 100, 200, 100]),
-        CROP.model_copy(update={"size": (264, 448)}),
-    )  # fmt: skip
+    there = box + torch.tensor([200.0, 100, 200, 100])
+    padded, _ = face.blend(torch.zeros(1, 3, 264, 448), torch.ones(1, 3, 32, 32), there, CROP)
     torch.testing.assert_close(result, padded[:, :, 100:164, 200:248])
     torch.testing.assert_close(result, mask.expand(-1, 3, -1, -1))
 
@@ -227,15 +225,17 @@ def test_both_stages_train_in_turn(tmp_path: Path) -> None:
     assert train_config.stages(FOLDER, "full+end2end") == ["small+end2end", "small-face+end2end"]
 
 
-@pytest.mark.parametrize("ablation", ["pb-only", "texture64dim", "end2end", "coarse"])
-def test_ablations_of_the_face_module_build(ablation: str) -> None:
-    """Where they are laid over all stages: what they say of table ``model`` is DRN's alone."""
-    config = settings(f"tiny-face+{ablation}")
-    if ablation == "end2end":
-        assert not training.build(config).losses.alternate
-    else:
-        with pytest.raises(BenchError, match="Extra inputs"):
-            training.build(config)
+@pytest.mark.parametrize("ablation", ["pb-only", "pb-fixed", "texture64dim", "end2end", "coarse"])
+def test_ablations_reach_the_face_module(ablation: str) -> None:
+    model = training.build(settings(f"tiny-face+{ablation}"))
+    pairs, update = pairs_for(model), Optimisers(model)
+    model.step(pairs.drawn(range(4)), update, "cycle")
+    plain = training.build(settings("tiny-face"))
+    assert (model.network.detail is None) == (ablation == "pb-only")
+    assert model.losses.alternate == (ablation != "end2end")
+    assert model.network.shape.code == (64 if ablation == "texture64dim" else plain.network.shape.code)
+    assert model.network.shape.output == ("coarse" if ablation == "coarse" else "final")
+    assert model.losses.train_transfer, "PB fixed: whose weights would these be?"
 
 
 def prompts(data: Sticks) -> list[Prompt]:
@@ -338,7 +338,7 @@ def test_what_ships() -> None:
 
 def test_paper_sizes() -> None:
     with torch.device("meta"):
-        _, shape = face.shape_of(train_config.read(FOLDER, "paper-face"))
+        _, shape = face.tables(train_config.read(FOLDER, "paper-face"))
         network = DRN(shape)
         body = DRN(train_config.parse(Shape, train_config.read(FOLDER, "paper"), "model"))
     assert network.maps(points(), 64, (64, 64)).shape == (1, 1, 64, 64)
