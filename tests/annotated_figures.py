@@ -1,6 +1,6 @@
 """Stick figures with all that a baseline may read in training: parsing, flow, face points, exact by construction.
 
-Everything is derived from body points as ``stick_figures.draw`` paints them, so ``annotated`` can lend it to the
+Everything is derived from body points as ``stick_figures.draw`` paints them, so ``Annotated`` can lend it to the
 photographs of any data set with body points (of Market-1501, say); there it is made up, and good for tests only.
 """
 
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import PIL.Image
@@ -17,7 +16,6 @@ import PIL.ImageDraw
 from numpy.typing import NDArray
 from stick_figures import TORSO, Sticks
 
-from fhpt_bench import datasets
 from fhpt_bench.datasets.skeletons import CIHP20, FACE_POINTS
 from fhpt_bench.types import VISIBLE, Face, Pair, Photo, Pose
 
@@ -125,6 +123,7 @@ class AnnotatedSticks(Sticks):
     """``Sticks`` with faces, parsings and flow; the last photo of each person does not look into the camera."""
 
     name = "annotated-sticks"
+    people: ClassVar = {"train": 3, "val": 1, "test": 2}
 
     def __init__(self, split: str = "test") -> None:
         super().__init__(split)
@@ -163,8 +162,3 @@ class Annotated:
 
     def flow(self, source: Photo, target: Photo) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         return flow(source.pose.keypoints, target.pose.keypoints, self.size)
-
-
-def annotated(folder: Path, split: str, size: tuple[int, int]) -> Annotated:
-    """A prepared data set with such annotations."""
-    return Annotated(datasets.load(str(folder), split, size=size))
