@@ -80,7 +80,7 @@ def build(config: Mapping[str, Any]) -> IntrFlowTraining | ParsingTraining | SPG
     starts = parse(Starts, config, "starts") if "starts" in config else Starts()
     if starts.parsings:
         take(network.parsings, earlier(config, starts.parsings), "parsings.")
-    elif not {"parsing", "both"} & kinds:
+    elif kinds <= {"content", "adversarial"}:
         raise BenchError("stage 1 neither learns nor comes from anywhere", where="starts.parsings", fix="name a stage")
     flow = FrozenFlow(parse(FlowTable, config, "flow"), config.get("earlier"))
     return SPGNetTraining(network, flow, parse(Judge, config, "judge"), losses, recipe)
