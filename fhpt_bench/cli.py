@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -31,6 +31,7 @@ from fhpt_bench.cli_options import (
 from fhpt_bench.cli_resources import data_app, weights_app
 from fhpt_bench.cli_score import finish, score
 from fhpt_bench.cli_submit import submit, verify
+from fhpt_bench.cli_train import train
 from fhpt_bench.errors import BenchError
 
 app = typer.Typer(
@@ -212,74 +213,10 @@ def list_(
     show.print_listing(listing)
 
 
-@app.command(
-    epilog="Examples: fhpt-bench train baselines/drn --budget 90m | "
+app.command(
+    epilog="Examples: fhpt-bench train baselines/drn --budget 90m | fhpt-bench train drn patn dsc --budget 6h | "
     "torchrun --nproc-per-node 2 -m fhpt_bench train baselines/drn"
-)
-def train(
-    baseline: Annotated[str, typer.Argument(help="A baseline's or evaluator's folder or name: baselines/drn.")],
-    config: Annotated[str, typer.Option(help="Which table of its config.toml: paper, small, tiny.")] = "small",
-    data: Annotated[str, typer.Option("--data", "-d", help="Data set's name.")] = "catwalk",
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", "-o", help="Where snapshots, samples and logs go (default: runs/train/<baseline>-<config>)."
-        ),
-    ] = None,
-    budget: Annotated[str | None, typer.Option(help="Stop after this time: 90m, 2h, 1200s.")] = None,
-    samples: Annotated[int | None, typer.Option(help="Stop after this many samples.")] = None,
-    device: Device = "auto",
-    precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="Arithmetic.")] = "32-true",
-    batch_size: Annotated[int | None, typer.Option(help="Overrides the config's.")] = None,
-    workers: Workers = 2,
-    seed: Seed = 0,
-    resume: Annotated[bool, typer.Option(help="Go on from the newest snapshot in OUT.")] = True,
-    earlier: Annotated[
-        list[str] | None,
-        typer.Option(help="Weights of a stage that is not to be trained again: small-flow=PATH (repeatable)."),
-    ] = None,
-) -> None:
-    """Train a baseline, which resumes exactly where it stopped, or an evaluator (protocols/evaluators/gender)."""
-    from fhpt_bench import evaluators
-
-    if (evaluator := evaluators.named_by(baseline)) is not None:
-        if any(given is not None for given in (budget, samples, batch_size)):
-            fix = "leave out --budget, --samples and --batch-size"
-            raise BenchError("the length of an evaluator's training stands in its config.toml", fix=fix)
-        from fhpt_bench.evaluators.train import train as start_evaluator
-
-        found = start_evaluator(evaluator, config=config, data=data, out=out, device=device, seed=seed)
-        say(f"its accuracy on validation people: {found.accuracy}\nto pin it: [pin={found.sha256[:12]}]")
-        print(found.path)
-        return
-    from fhpt_bench.train import train as start
-
-    folder = out or Path("runs") / "train" / f"{Path(baseline).name}-{config}"
-    best = start(
-        baseline,
-        config=config,
-        data=data,
-        out=folder,
-        budget=budget,
-        samples=samples,
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        workers=workers,
-        seed=seed,
-        resume=resume,
-        earlier=_stages(earlier or []),
-    )
-    print(best)
-
-
-def _stages(given: list[str]) -> dict[str, Path]:
-    parts = [text.partition("=") for text in given]
-    if wrong := [text for text, (_, equals, path) in zip(given, parts, strict=True) if not (equals and path)]:
-        raise BenchError(f"--earlier {wrong[0]!r} names no stage and file", fix="--earlier small-flow=PATH")
-    return {stage: Path(path) for stage, _, path in parts}
-
-
+)(train)
 app.command(
     "import", epilog="Examples: fhpt-bench import patn latest_net_netG.pth | fhpt-bench import rate FILE --json"
 )(import_)

@@ -61,7 +61,7 @@ def train(
     same command again to go on. ``batch_size`` counts all processes; under ``torchrun`` gradients are averaged over
     them. Raises BenchError for what the caller can mend.
     """
-    folder, _ = _baseline(baseline)
+    folder, _ = find_baseline(baseline)
     options: dict[str, Any] = {
         "data": data, "device": device, "precision": precision, "batch_size": batch_size, "workers": workers,
         "seed": seed, "resume": resume, "snapshot_minutes": snapshot_minutes, "log_every": log_every,
@@ -109,7 +109,7 @@ def _train(
     log_every: int,
 ) -> Path:
     """One stage."""
-    folder, module = _baseline(baseline)
+    folder, module = find_baseline(baseline)
     settings = train_config.read(folder, config)
     recipe = train_config.parse(Recipe, settings, "training")
     limit, goal = budget, samples or (None if budget else recipe.samples)
@@ -244,7 +244,7 @@ def _fabric(device: str, precision: Precision) -> Fabric:
     return fabric
 
 
-def _baseline(baseline: str | Path) -> tuple[Path, Any]:
+def find_baseline(baseline: str | Path) -> tuple[Path, Any]:
     """Folder and package of a baseline named by its name or its folder."""
     path = Path(baseline)
     name = path.name.replace("-", "_")  # as model names are written; a package cannot be
@@ -263,4 +263,4 @@ def _baseline(baseline: str | Path) -> tuple[Path, Any]:
     return known[name], module
 
 
-__all__ = ["Precision", "Trainable", "train"]
+__all__ = ["Precision", "Trainable", "find_baseline", "train"]
