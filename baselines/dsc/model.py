@@ -80,7 +80,7 @@ class Decoder(nn.Module):
 
     def __init__(self, widths: Sequence[int], encoders: int, dropout: float, colours: int) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.dropout = nn.Dropout(dropout)
         joined = [width * encoders for width in widths]
         inputs = [joined[-1], *(above + skip for above, skip in zip(widths[:1:-1], joined[-2:0:-1], strict=True))]
         self.ups = nn.ModuleList(
@@ -93,8 +93,8 @@ class Decoder(nn.Module):
         x = skips[-1]
         for number, (up, norm, skip) in enumerate(zip(self.ups, self.norms, skips[-2::-1], strict=True)):
             x = norm(up(F.relu(x)))
-            if number < 3 and self.dropout:
-                x = F.dropout(x, self.dropout, self.training)
+            if number < 3:
+                x = self.dropout(x)
             x = torch.cat([x, skip], 1)
         result: Tensor = self.head(F.relu(x)).tanh()
         return result
