@@ -160,7 +160,7 @@ def test_command_line(tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     assert (said["file"], said["model"], len(said["pairs"])) == ("x/inside.png", "drn", 2)
     assert said["columns"][:4] == ["source", "pose", "features (PCA)", "coarse"]
-    assert read(tmp_path / "x" / "inside.png")[0].shape[1] == 7 * 176 + 6 * 4
+    assert read(tmp_path / "x" / "inside.png")[0].shape[1] == 12 * 176 + 11 * 4
     wrong = subprocess.run([*command, "blank"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "these have: drn" in wrong.stderr
