@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,21 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import fhpt_bench.baselines.patn as package
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from stick_figures import Sticks
+
 from fhpt_bench import train_config
+from fhpt_bench.baselines._parts import shipped
 from fhpt_bench.baselines._parts.content import Content
+from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines.patn import training
+from fhpt_bench.baselines.patn.generator import PATNGenerator
 from fhpt_bench.baselines.patn.model import PATN, Shape
 from fhpt_bench.baselines.patn.pool import ImagePool
 from fhpt_bench.errors import BenchError
+from fhpt_bench.types import Prompt
 
-FOLDER = Path(package.__file__).parent
+FOLDER = PATNGenerator.folder
 
 
 def settings(name: str) -> dict[str, Any]:
@@ -223,3 +230,26 @@ def test_pool_and_half_size_images_do_not_go_together() -> None:
     config["training"]["phases"] = [{"until": 1.0, "kind": "adversarial", "scale": 0.5}]
     with pytest.raises(BenchError, match="full size"):
         training.build(config)
+
+
+def test_masks_are_the_pose_streams_sigmoid(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = train_config.parse(Shape, train_config.read(FOLDER, "tiny"), "model")
+    sha256 = shipped.save(PATN(shape).state_dict(), tmp_path / "w.safetensors")
+    generator = PATNGenerator(config="tiny", weights=tmp_path / "w.safetensors", sha256=sha256)
+    data = Sticks("test")
+    prompts = [Prompt(data[i].id, data[i].source, data[i].target.pose, 0) for i in range(2)]
+    shown = generator.inspect(prompts)
+    assert list(shown) == ["mask 1", "mask 2", "image"]
+    assert all(np.array_equal(*pair) for pair in zip(shown["image"], generator.generate(prompts), strict=True))
+    means = []
+    for given in map(generator.inputs, prompts):  # by the layers of the figure, folded by hand
+        transfer, points = generator.net.transfer, torch.cat([given.source_points, given.target_points], 1)
+        poses = heatmaps((points + 0.5) / 2 - 0.5, (32, 22), shape.sigma / 2)
+        with torch.no_grad():
+            means.append(transfer.blocks[0].pose(transfer.pose_down(poses)).sigmoid().mean(1)[0])
+    low, high = torch.stack(means).min(), torch.stack(means).max()
+    for image, mean in zip(shown["mask 1"], means, strict=True):
+        expected = ((mean - low) / (high - low) * 255).repeat_interleave(4, 0).repeat_interleave(4, 1)
+        assert image.shape == (64, 44, 3)
+        assert np.abs(image.astype(float) - expected[:, :, None].numpy()).max() <= 0.51
