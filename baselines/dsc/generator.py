@@ -63,11 +63,13 @@ class DSCGenerator(ShippedGenerator):
             size = (int(given.source.shape[2]), int(given.source.shape[3]))
             regions = find(given.source_points, given.target_points, size, mode=self.net.shape.mode)
             # Painted in the order of REGIONS: a later one covers an earlier one.
-            top = torch.where(regions.mask, torch.arange(len(REGIONS))[:, None, None], -1).amax(1, keepdim=True)
-            alone = Regions(regions.linear, regions.shift, torch.arange(len(REGIONS))[:, None, None] == top)
+            number = torch.arange(len(REGIONS), device=self.device)[:, None, None]
+            top = torch.where(regions.mask, number, -1).amax(1, keepdim=True)
+            alone = Regions(regions.linear, regions.shift, number == top)
             dark = (1 - given.source) / 2
             moved = [1 - 2 * warp(dark, which.places(0)) for which in (alone, regions)]
-            shown = [COLOURS[top[0, 0]], *(to_uint8(image)[0].numpy() for image in (*moved, self.make(given)))]
+            pictures = [to_uint8(image)[0].cpu().numpy() for image in (*moved, self.make(given))]
+            shown = [COLOURS[top[0, 0].cpu().numpy()], *pictures]
             for column, image in zip(columns.values(), shown, strict=True):
                 column.append(image)
         return columns
