@@ -111,9 +111,7 @@ def test_learns_four_pairs_by_heart(name: str, tmp_path: Path) -> None:
     truth = np.stack([pair.target.image for pair in pairs]).astype(float)
     far = np.array([[np.abs(image - true).mean() for true in truth] for image in made])
     colour = np.abs(truth - np.median(truth, axis=(0, 1, 2))).mean()
-    print(
-        f"{name}: L1 {np.diag(far).mean():.1f}, to others {far[~np.eye(4, dtype=bool)].min():.1f}, colour {colour:.1f}"
-    )
+    print(f"{name}: L1 {np.diag(far).mean():.1f}, of the best colour {colour:.1f}")
     assert far.argmin(1).tolist() == [0, 1, 2, 3]
     assert np.diag(far).mean() < 0.5 * colour
 
