@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from fhpt_bench.baselines._parts.cycle import KINDS, Batch, CycleLosses, CycleTraining, Judges, Update
+from fhpt_bench.baselines._parts.cycle import KINDS, Batch, CycleLosses, CycleTraining, Judges, Update, losses_of
 from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines.drn import face
 from fhpt_bench.baselines.drn.model import DRN, Shape
@@ -22,7 +22,7 @@ def build(config: Mapping[str, Any]) -> CycleTraining:
 
     DRN; or its face module, where the configuration has a table ``crop``.
     """
-    judges, losses = parse(Judges, config, "judges"), parse(CycleLosses, config, "losses")
+    judges, losses = parse(Judges, config, "judges"), losses_of(config)
     recipe = parse(Recipe, config, "training")
     if "crop" in config:
         # The ablation "PB fixed" is about DRN's transfer branch, whose weights are not the face module's.
