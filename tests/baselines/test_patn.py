@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stick_figures import Sticks
 
+import fhpt_bench.baselines.patn as package
 from fhpt_bench import train_config
 from fhpt_bench.baselines._parts import shipped
 from fhpt_bench.baselines._parts.content import Content
@@ -25,6 +27,7 @@ from fhpt_bench.baselines.patn.generator import PATNGenerator
 from fhpt_bench.baselines.patn.model import PATN, Shape
 from fhpt_bench.baselines.patn.pool import ImagePool
 from fhpt_bench.errors import BenchError
+from fhpt_bench.train import train
 from fhpt_bench.types import Prompt
 
 FOLDER = PATNGenerator.folder
@@ -253,3 +256,31 @@ def test_masks_are_the_pose_streams_sigmoid(tmp_path: Path) -> None:
         expected = ((mean - low) / (high - low) * 255).repeat_interleave(4, 0).repeat_interleave(4, 1)
         assert image.shape == (64, 44, 3)
         assert np.abs(image.astype(float) - expected[:, :, None].numpy()).max() <= 0.51
+
+
+def test_training_with_a_pool_resumes_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_pool(config: dict[str, Any]) -> training.PATNTraining:
+        return training.build({**config, "judges": {**config["judges"], "pool": 4}})
+
+    monkeypatch.setattr(package, "build", with_pool)
+    data = f"{Path(__file__).parents[1] / 'stick_figures.py'}:Sticks"
+    options = {"config": "tiny", "data": data, "samples": 32, "device": "cpu", "snapshot_minutes": 0.0}
+    whole = train("patn", out=tmp_path / "whole", **options)
+    step, calls = training.PATNTraining.step, []
+
+    def killed(self: Any, *given: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 7:  # of 8; the discriminators take part from the 5th on
+            raise KeyboardInterrupt
+        return step(self, *given)
+
+    monkeypatch.setattr(training.PATNTraining, "step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train("patn", out=tmp_path / "parts", **options)
+    train("patn", out=tmp_path / "parts", **options)
+    ours, theirs = (
+        load_file(tmp_path / run / "snapshots" / "000000032" / "model.safetensors") for run in ("whole", "parts")
+    )
+    assert whole.parent == tmp_path / "whole" / "snapshots" and len(calls) == 9
+    assert ours["pools.0.filled"] == 4 and ours["pools.0.images"].abs().sum() > 0
+    assert [key for key in ours if not torch.equal(ours[key], theirs[key])] == []
