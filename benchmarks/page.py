@@ -21,16 +21,21 @@ TOOLS = {
 }
 
 
-MARK = "<!-- below: python -m benchmarks.fine_grained -->\n"
-"""Between the two parts of the page, which two programs write."""
+MARKS = tuple(f"<!-- below: python -m benchmarks.{program} -->\n" for program in ("fine_grained", "training"))
+"""Between the parts of the page, which several programs write."""
 
 
 def put(page: Path, part: int, text: str) -> None:
-    """Write part 0 (perceptual) or 1 (fine-grained) of the page, and leave the other as it is."""
-    old, _, new = page.read_text(encoding="utf-8").partition(MARK) if page.exists() else ("", "", "")
-    parts = [old, new]
-    parts[part] = text
-    page.write_text(f"{parts[0].rstrip()}\n\n{MARK}\n{parts[1].strip()}\n", encoding="utf-8")
+    """Write part 0 (perceptual), 1 (fine-grained) or 2 (training) of the page, and leave the others as they are."""
+    rest = page.read_text(encoding="utf-8") if page.exists() else ""
+    parts = []
+    for mark in MARKS:
+        before, _, rest = rest.partition(mark)
+        parts.append(before.strip())
+    parts.append(rest.strip())
+    parts[part] = text.strip()
+    lines = [parts[0], *(f"{mark}\n{below}" for mark, below in zip(MARKS, parts[1:], strict=True))]
+    page.write_text("\n\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
 def write(found: dict[str, Any]) -> str:
