@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
+from torch import Tensor, nn
 
 from fhpt_bench.baselines import intr_flow
 from fhpt_bench.baselines._parts import shipped
@@ -47,6 +47,8 @@ class FrozenFlow:
             torch.manual_seed(0)
             flow = parse(FlowShape, settings, "flow")
             self.net, self.halvings = FlowNet(flow), flow.halvings
+            # Untrained, one state would be the likeliest everywhere; without this bias each of the three is somewhere.
+            nn.init.zeros_(self.net.net.visibility[-1].bias)
         self.origin = "untrained, for tests"
         """Where the weights are from, for a card."""
         if table.stage in (earlier or {}):

@@ -67,11 +67,11 @@ class Stage1(nn.Module):
         super().__init__()
         self.shape = shape
         colours, maps = 3 * shape.fold**2, 18 + len(LIMBS) * shape.distances
-        self.parser = Parser(colours, shape.parser.widths, shape.parser.blocks)
+        self.parser = Parser(colours + maps, shape.parser.widths, shape.parser.blocks)
         what = CLASSES if shape.transforms == "parsing" else colours
         table = shape.spatn
         self.spatn = Progressive(what, 2 * maps, CLASSES, table.widths, table.blocks, table.dropout, table.kernel)
-        start_small(self)
+        start_small(self.spatn)
 
     def poses(self, points: Tensor, height: int, folded: tuple[int, int]) -> Tensor:
         """points N x 18 x 2 in pixels of an image of ``height`` -> heatmaps and distance maps of ``folded`` size."""
@@ -86,9 +86,10 @@ class Stage1(nn.Module):
         """N x 3 x H x W -> as the networks see it."""
         return fold(image, self.shape.fold, self.shape.size[0])
 
-    def source(self, image: Tensor) -> Tensor:
-        """I_s, folded -> logits of S_ps, N x 20 x h x w."""
-        result: Tensor = self.parser(image)
+    def source(self, image: Tensor, points: Tensor, height: int) -> Tensor:
+        """I_s, folded; points of the source in an image of ``height`` -> logits of S_ps, N x 20 x h x w."""
+        pose = self.poses(points, height, (int(image.shape[2]), int(image.shape[3])))
+        result: Tensor = self.parser(torch.cat([image, pose], 1))
         return result
 
     def target(self, image: Tensor, parsing: Tensor, points: tuple[Tensor, Tensor], height: int) -> Tensor:
@@ -104,9 +105,9 @@ class Stage1(nn.Module):
         source N x 3 x H x W in [-1, 1]; points N x 18 x 2 in pixels, NaN where unknown or outside the frame.
         """
         image = self.folded(source)
-        of_source = self.source(image)
-        points = (source_points, target_points)
-        return of_source, self.target(image, hard(of_source), points, int(source.shape[2]))
+        height, points = int(source.shape[2]), (source_points, target_points)
+        of_source = self.source(image, source_points, height)
+        return of_source, self.target(image, hard(of_source), points, height)
 
 
 class SPGNet(nn.Module):

@@ -57,24 +57,25 @@ class Progressive(nn.Module):
 
 
 class Parser(nn.Module):
-    """A photograph -> logits of its own parsing: a U-Net in place of the paper's ready-made human parser.
+    """A photograph and its pose -> logits of its own parsing: a U-Net in place of the paper's ready-made human parser.
 
-    A generator sees a photograph and no parsing of it. The two halvings' features come back beside the doublings.
+    A generator sees a photograph and no parsing of it. Batch normalisation, since skin is told from cloth by its colour,
+    which instance normalisation would make relative to the image.
     """
 
-    def __init__(self, colours: int, widths: Sequence[int], blocks: int) -> None:
+    def __init__(self, inputs: int, widths: Sequence[int], blocks: int) -> None:
         super().__init__()
         pairs = list(pairwise(widths))
-        self.stem = stem(colours, widths[0], 3)
-        self.downs = nn.ModuleList(down(a, b) for a, b in pairs)
-        self.deepest = nn.Sequential(*(Residual(widths[-1], 0.0) for _ in range(blocks)))
+        self.stem = stem(inputs, widths[0], 3, "batch")
+        self.downs = nn.ModuleList(down(a, b, "batch") for a, b in pairs)
+        self.deepest = nn.Sequential(*(Residual(widths[-1], 0.0, "batch") for _ in range(blocks)))
         self.ups = nn.ModuleList(UpConv(b, a) for a, b in reversed(pairs))
-        self.joins = nn.ModuleList(stem(2 * a, a, 3) for a, _ in reversed(pairs))
-        self.head = nn.Conv2d(widths[0], CLASSES, 1)
+        self.joins = nn.ModuleList(stem(2 * a, a, 3, "batch") for a, _ in reversed(pairs))
+        self.head = nn.Sequential(ReflectPad(1), nn.Conv2d(widths[0], CLASSES, 3))
 
-    def forward(self, image: Tensor) -> Tensor:
-        """image N x colours x H x W in [-1, 1] -> N x 20 x H x W."""
-        kept = [self.stem(image)]
+    def forward(self, x: Tensor) -> Tensor:
+        """Image in [-1, 1] and maps of the pose, N x inputs x H x W -> N x 20 x H x W."""
+        kept = [self.stem(x)]
         for halve in self.downs:
             kept.append(halve(kept[-1]))
         x = self.deepest(kept.pop())

@@ -29,9 +29,10 @@ def parsing_loss(network: Stage1, batch: Batch) -> tuple[Tensor, dict[str, Tenso
     image = network.folded(batch["source"])
     source, target = true_parsings(batch, (int(image.shape[2]), int(image.shape[3])))
     points = (batch["source_points"], batch["target_points"])
-    made = network.target(image, source, points, int(batch["source"].shape[2]))
+    height = int(batch["source"].shape[2])
+    made = network.target(image, source, points, height)
     parts = {
-        "source_ce": F.cross_entropy(network.source(image).float(), source),
+        "source_ce": F.cross_entropy(network.source(image, points[0], height).float(), source),
         "target_ce": F.cross_entropy(made.float(), target),
     }
     return torch.stack(list(parts.values())).sum(), {name: value.detach() for name, value in parts.items()}
