@@ -59,7 +59,7 @@ class Progressive(nn.Module):
 class Parser(nn.Module):
     """A photograph and its pose -> logits of its own parsing: a U-Net in place of the paper's ready-made human parser.
 
-    A generator sees a photograph and no parsing of it. Batch normalisation, since skin is told from cloth by its colour,
+    A generator sees a photograph and no parsing of it. Batch normalisation: skin is told from cloth by its colour,
     which instance normalisation would make relative to the image.
     """
 
