@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 MODEL  ?= drn
-ROWS   ?= truth exact-warp copy-source stranger blank drn
+ROWS   ?= truth exact-warp copy-source stranger blank drn drn-coarse drn-noface rate-net rate-net-coarse patn dsc intr-flow spgnet incarnation
 
 .PHONY: run test lint extras rows clean help
 
