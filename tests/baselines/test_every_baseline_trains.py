@@ -41,7 +41,8 @@ from fhpt_bench.train_files import load_model
 from fhpt_bench.types import Pair, Prompt
 
 STEPS, RATE = 100, 2e-3
-ADVERSARIAL = {"adversarial", "cycle"}
+"""Steps of each phase, and their learning rate."""
+ADVERSARIAL = {"adversarial", "cycle", "both"}
 """Kinds of phases."""
 LACKING = {
     ("drn", "tiny-face"): "none of the",
@@ -68,14 +69,12 @@ class FourPairs(AnnotatedSticks):
 
 
 def learnt(name: str, stage: str, folder: Path, earlier: dict[str, Path]) -> Path:
-    """A snapshot of ``stage`` after ``STEPS`` steps on four pairs, over and over, and its distance fell.
+    """A snapshot of ``stage`` after steps on four pairs, over and over, and its distance fell.
 
     In the recipe's phases, but for those with an adversary, which does not want anything learnt by heart.
     """
-    model, phases = built(name, stage, earlier), recipe(name, stage).phases
-    shares = np.diff([0, *(phase.until for phase in phases)])
-    kinds = [p.kind for p, share in zip(phases, shares, strict=True) for _ in range(round(12 * share))]
-    kinds = [kind for kind in kinds if kind not in ADVERSARIAL]
+    model = built(name, stage, earlier)
+    kinds = [phase.kind for phase in recipe(name, stage).phases if phase.kind not in ADVERSARIAL]
     pairs, update = pairs_for(model, FourPairs("train")), Optimisers(model, clip=1.0)
     assert len(pairs) == 4
     batch = pairs.batch(range(4))
@@ -84,9 +83,9 @@ def learnt(name: str, stage: str, folder: Path, earlier: dict[str, Path]) -> Pat
     for group in (group for optimizer in update.optimizers.values() for group in optimizer.param_groups):
         group["lr"] = RATE
     model.train()
-    for step in range(STEPS):
+    for step in range(STEPS * len(kinds)):
         torch.manual_seed(step)
-        model.step(batch, update, kinds[step * len(kinds) // STEPS])
+        model.step(batch, update, kinds[step // STEPS])
     with torch.no_grad():
         last = model.eval().validate(batch).mean()
     print(f"{name} {stage}: distance {first:.3f} -> {last:.3f}")
