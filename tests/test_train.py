@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -304,15 +305,22 @@ def test_the_commands_of_the_docs_are_understood(tmp_path: Path, monkeypatch: py
     from fhpt_bench.cli import app
 
     given: list[dict[str, Any]] = []
-    monkeypatch.setattr("fhpt_bench.train.train", lambda baseline, **rest: given.append({"baseline": baseline, **rest}))
+    for module in ("train", "train_turn"):
+        monkeypatch.setattr(
+            f"fhpt_bench.{module}.train", lambda baseline, **rest: given.append({"baseline": baseline, **rest})
+        )
     text = (Path(__file__).parents[1] / "docs" / "training.md").read_text("utf-8")
-    commands = [line for line in text.splitlines() if " train baselines/drn " in line]
+    commands = [
+        line for line in text.splitlines() if re.match(r"(fhpt-bench|OMP_NUM_THREADS=1 torchrun) .*train ", line)
+    ]
     for command in commands:
         arguments = command.split(" train ", 1)[1].split()
         result = CliRunner().invoke(app, ["train", *arguments])
         assert result.exit_code == 0, result.output
-    assert len(given) == len(commands) == 2
-    assert all(entry["budget"] == "90m" and entry["out"] == Path("runs/drn") for entry in given)
+    assert len(commands) == 5
+    assert {entry["baseline"] for entry in given} == {"baselines/drn", "drn", "patn", "dsc", "intr-flow"}
+    assert {entry["budget"] for entry in given} == {"90m", "2h", "7200.0s", None}
+    assert [list(entry["earlier"]) for entry in given if entry.get("earlier")] == [["small-flow"]]
 
 
 @pytest.mark.parametrize(("clip", "length"), [(None, 20.0), (1.0, 1.0), (50.0, 20.0)])

@@ -199,7 +199,7 @@ def one_and_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for prefix, out in (([sys.executable], "one"), (torchrun, "two")):
         command = [*prefix, str(script), str(folder / out), DATA, *stages]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=900, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
     return folder
 
