@@ -109,6 +109,9 @@ class Painter(nn.Module):
                 head = network.head[1]
                 assert isinstance(head, nn.Conv2d)
                 fold.same_in_a_square(head, shape.fold)
+        if self.weigher is not None:
+            # Begin with the generated image: an untrained half of the warped one's black background would only harm.
+            nn.init.constant_(head.bias, -4.0)
 
 
 class IntrFlow(nn.Module):

@@ -58,17 +58,19 @@ class Starts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     flow: str = ""
-    painter: str = ""
-    """Generator and pixel warping."""
+    generator: str = ""
 
 
 def build(config: Mapping[str, Any]) -> IntrFlowTraining:
     """The trainable Intr-Flow of one configuration, its frozen parts as earlier stages left them."""
     made = network(config)
     starts = parse(Starts, config, "starts") if "starts" in config else Starts()
-    for part, stage in (("flow", starts.flow), ("painter", starts.painter)):
-        if stage and (module := getattr(made, part)) is not None:
-            take(module, earlier(config, stage), f"network.{part}.")
+    parts = (made.flow, starts.flow, "network.flow."), (
+        made.painter.generator, starts.generator, "network.painter.generator.",
+    )  # fmt: skip
+    for module, stage, prefix in parts:
+        if stage and module is not None:
+            take(module, earlier(config, stage), prefix)
     tables = parse(Judge, config, "judge"), parse(Losses, config, "losses"), parse(Recipe, config, "training")
     return IntrFlowTraining(made, *tables)
 
