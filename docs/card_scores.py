@@ -69,8 +69,8 @@ def beaten(record: Record, records: Mapping[str, Record]) -> str:
         failed += [f"{score} against {other}" for score in scores if table.loc[score, "verdict"] != "a"]
     if not failed:
         return (
-            "Better than copying the source and than white paper on both LPIPS and foreground SSIM, and than white paper "
-            "on KID, over the same people (no paired interval holds 0)."
+            "Better than copying the source and than white paper on both LPIPS and foreground SSIM, and than white "
+            "paper on KID, over the same people (no paired interval holds 0)."
         )
     return f"Not better, over the same people: {', '.join(failed)}."
 
