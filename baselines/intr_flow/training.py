@@ -31,6 +31,7 @@ from fhpt_bench.train_config import Recipe, earlier, parse
 
 Batch = Mapping[str, Tensor]
 Update = Callable[..., None]
+BEYOND = 4.0
 KINDS = ("flow", "content", "adversarial", "pixels")
 
 
@@ -40,6 +41,9 @@ class Losses(Content):
     gan: float = 0.01
     flow: float = 1.0
     visibility: float = 1.0
+    saturated: float = 0.0
+    """On squared values before the generator's tanh, as far as they lie beyond ``BEYOND``: a place where tanh is
+    saturated has next to no gradient, and stays black."""
 
 
 class Judge(BaseModel):
@@ -106,6 +110,8 @@ class IntrFlowTraining(nn.Module):
                 raise BenchError(f"this network has no {name} to train", fix="leave this stage out, or the ablation")
         self.last = kinds[-1]
         self._content = ContentLoss(losses)
+        self._before_tanh: list[Tensor] = []
+        self.parts["generator"].head[1].register_forward_hook(self._remember)
         self.to(memory_format=torch.channels_last)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -139,6 +145,8 @@ class IntrFlowTraining(nn.Module):
         poses = self._poses(batch)
         made = self.network.generate(batch["source"], poses, self._predicted(poses))
         loss, log = self._content.loss(made, batch["target"])
+        beyond = (self._before_tanh.pop().float().abs() - BEYOND).relu()
+        loss = loss + self.losses.saturated * beyond.square().mean()
         if not adversarial:
             update(loss, "generator")
             return log
@@ -152,6 +160,10 @@ class IntrFlowTraining(nn.Module):
         judged = (real + false) / 2
         update(judged, "judge")
         return {**log, "gan": fooled.detach(), "judge": judged.detach()}
+
+    def _remember(self, conv: nn.Module, _: Any, made: Tensor) -> None:
+        if conv.training:
+            self._before_tanh[:] = [made]
 
     def _pixel_step(self, batch: Batch, update: Update) -> dict[str, Tensor]:
         poses = self._poses(batch)
