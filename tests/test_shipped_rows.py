@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -10,10 +12,16 @@ from fhpt_bench import compare, protocol, show
 from fhpt_bench.datasets.catwalk import Catwalk
 from fhpt_bench.harness.models import find_model
 from fhpt_bench.leaderboard import to_markdown
+from fhpt_bench.registry import baseline_folders
 
 ROOT = Path(__file__).parent.parent
 ROWS = {record.model.name: record for record in show.shipped_records("catwalk-v1")}
-NAMES = ("truth", "exact-warp", "copy-source", "stranger", "blank", "drn")
+REFERENCES = ("truth", "exact-warp", "copy-source", "stranger", "blank")
+BASELINES = (
+    "drn", "drn-coarse", "drn-noface", "rate-net", "rate-net-coarse", "patn", "dsc", "intr-flow", "spgnet",
+    "incarnation",
+)  # fmt: skip
+NAMES = (*REFERENCES, *BASELINES)
 
 
 def test_every_row_of_ours_is_there():
@@ -43,14 +51,21 @@ def verdict(a: str, b: str, score: str) -> str:
     return compare(ROWS[a], ROWS[b]).set_index("score").loc[score, "verdict"]
 
 
+@pytest.mark.parametrize("name", BASELINES)
 @pytest.mark.parametrize("other", ["copy-source", "blank"])
 @pytest.mark.parametrize("score", ["lpips[alex]", "lpips[vgg]", "ssim[gauss1.5]/foreground"])
-def test_drn_beats_copying_and_white(other, score):
-    assert verdict("drn", other, score) == "a"
+def test_every_baseline_beats_copying_and_white(name, other, score):
+    assert verdict(name, other, score) == "a"
 
 
-def test_drn_beats_white_on_kid():
-    assert verdict("drn", "blank", "kid[clean]") == "a"
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_beats_white_on_kid(name):
+    assert verdict(name, "blank", "kid[clean]") == "a"
+
+
+@pytest.mark.parametrize("name", [name for name in BASELINES if not name.startswith("drn")])
+def test_what_was_cut_short_says_so(name):
+    assert ROWS[name].model.undertrained == "12,000 of 48,000 samples"
 
 
 def test_what_every_row_should_show_if_the_measures_measure():
@@ -70,7 +85,12 @@ def test_what_every_row_should_show_if_the_measures_measure():
         ("stranger", "drn", "kec[all]/hands"),  # a real hand in nearly the right pose
         ("drn", "copy-source", "kec[all]/body"),
         ("copy-source", "stranger", "face-distance[target]"),
-        ("stranger", "drn", "face-same@eer[target,all]"),  # docs/fine-grained.md: where the rows do not bound
+        ("stranger", "drn-noface", "face-same@eer[target,all]"),  # docs/fine-grained.md: where the rows do not bound
+        ("drn", "stranger", "face-same@eer[target,all]"),
+        ("drn", "drn-noface", "lpips[alex]"),
+        ("drn-noface", "drn-coarse", "lpips[alex]"),
+        ("dsc", "drn", "recall@5[vgg,other-views]"),  # a network that moves pixels keeps patterns
+        ("drn", "dsc", "kec[all]/body"),
         ("copy-source", "drn", "recall@5[vgg,other-views]"),
         ("drn", "stranger", "recall@5[vgg,other-views]"),
         ("drn", "stranger", "recall@5[resnet,other-views]"),
@@ -84,9 +104,23 @@ def test_structural_and_semantic_scores_order_the_rows_as_the_docs_say(better, w
 
 
 def test_drn_turns_men_into_women():
-    drn, truth = ROWS["drn"], ROWS["truth"]
+    drn, truth = ROWS["drn-noface"], ROWS["truth"]
     assert drn.score("gender-gap[vgg]").low > truth.score("gender-gap[vgg]").high
     assert drn.score("gender-error[vgg]/men").low > 0.9 and drn.score("gender-error[vgg]/women").high < 0.05
+
+
+@pytest.fixture(scope="module")
+def cards(request) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("card_scores", ROOT / "docs" / "card_scores.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("folder", baseline_folders(), ids=lambda folder: folder.name)
+def test_the_cards_show_these_rows(cards, folder):
+    card = (folder / "README.md").read_text("utf-8")
+    assert "<!-- scores -->" in card and card == cards.written(folder, ROWS), "run: python docs/card_scores.py"
 
 
 def test_the_readme_shows_these_rows():
