@@ -184,6 +184,23 @@ def test_stages_go_on_from_each_other(tmp_path: Path) -> None:
         build({**settings("small-generator"), "earlier": {"small-flow": str(junk)}})
 
 
+def test_saturated_values_are_pulled_back() -> None:
+    """Where all is -30 before tanh, a bias of one of three channels is pulled by 2 * 0.1 * (30 - 4) / 3 more."""
+    pulls = []
+    for weight in (0.0, 0.1):
+        config = settings("tiny")
+        config["losses"]["saturated"] = weight
+        torch.manual_seed(0)
+        model = build(config)
+        head = model.network.painter.generator.head[1]
+        nn.init.zeros_(head.weight)
+        nn.init.constant_(head.bias, -30.0)
+        model.step(pairs().batch(range(4)), lambda loss, *_: loss.backward(), "content")
+        pulls.append(head.bias.grad)
+        assert not model._before_tanh, "nothing is kept from step to step"
+    torch.testing.assert_close(pulls[1] - pulls[0], torch.full((3,), -2 * 0.1 * 26 / 3))
+
+
 def test_the_judge_learns_more_slowly() -> None:
     model = build({**settings("tiny"), "judge": {"widths": [4, 8], "share": 0.25}})
     assert [group["share"] for group in model.optimizers()["judge"].param_groups] == [0.25]
