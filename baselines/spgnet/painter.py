@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fhpt_bench.baselines._parts.dual_unet import Encoder, Gate, Mix, Up, WarpedSkips, level_widths
-from fhpt_bench.baselines._parts.layers import LiveTanh, ReflectPad
+from fhpt_bench.baselines._parts.layers import ReflectPad
 from fhpt_bench.baselines.spgnet.parsing import CLASSES, Progressive
 from fhpt_bench.baselines.spgnet.sean import SEANBlock, StyleEncoder, Styling
 
@@ -75,7 +75,7 @@ class Painter(nn.Module):
             )
             for c in widths[:-1]
         )
-        self.head = nn.Sequential(ReflectPad(shape.head // 2), nn.Conv2d(widths[0], colours, shape.head), LiveTanh())
+        self.head = nn.Sequential(ReflectPad(shape.head // 2), nn.Conv2d(widths[0], colours, shape.head), nn.Tanh())
 
     def forward(
         self, image: Tensor, poses: Tensor, parsings: tuple[Tensor, Tensor], flow: tuple[Tensor, Tensor]
