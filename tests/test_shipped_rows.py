@@ -41,8 +41,10 @@ def test_a_row_is_of_todays_protocol_data_and_model(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_interval_holds_its_value(name):
     for score in ROWS[name].scores:
-        if score.value is None:  # nothing is found on white
-            assert name == "blank" and score.name.startswith(("kec[detected", "face-")), score.unavailable
+        if score.value is None:  # nothing is found on white, no face on a coarse image
+            assert name in ("blank", "rate-net-coarse") and score.name.startswith(("kec[detected", "face-")), (
+                score.unavailable
+            )
         elif score.low is not None:
             assert score.low <= score.value <= score.high, score.name
 
@@ -65,7 +67,9 @@ def test_every_baseline_beats_white_on_kid(name):
 
 @pytest.mark.parametrize("name", [name for name in BASELINES if not name.startswith("drn")])
 def test_what_was_cut_short_says_so(name):
-    assert ROWS[name].model.undertrained == "12,000 of 48,000 samples"
+    # SPGNet's first training diverged; docs/baselines.md and its card say so.
+    seen = "4,000" if name == "spgnet" else "12,000"
+    assert ROWS[name].model.undertrained == f"{seen} of 48,000 samples"
 
 
 def test_what_every_row_should_show_if_the_measures_measure():
