@@ -91,9 +91,11 @@ def test_each_program_writes_its_part_of_the_page(page: ModuleType, tmp_path: Pa
     where.write_text("# Old\n")
     page.put(where, 1, "## Stages\n")
     page.put(where, 0, "# New\n")
-    assert where.read_text() == f"# New\n\n{page.MARK}\n## Stages\n"
+    first, second = page.MARKS
+    assert where.read_text() == f"# New\n\n{first}\n## Stages\n\n{second}"
     page.put(where, 1, "## Later\n")
-    assert where.read_text() == f"# New\n\n{page.MARK}\n## Later\n"
+    page.put(where, 2, "## Training\n")
+    assert where.read_text() == f"# New\n\n{first}\n## Later\n\n{second}\n## Training\n"
 
 
 def test_a_stage_runs_through_the_harness_bare_and_as_scripts_do(

@@ -50,9 +50,9 @@ def test_parsing_is_the_photographs(pairs: TrainingPairs) -> None:
     plain, mirror = pairs.batch([3, 7]), pairs.batch([3, 7], 1.0, MIRROR)
     for role in ("source", "target"):
         person = plain[f"{role}_parsing"] > 0
-        # Where nobody stands it is white, but for pixels on the edge.
-        assert (plain[role] > 0.99).all(1)[~person].float().mean() > 0.97
-        assert person.any()
+        # Where nobody stands it is white, but for pixels on the edge (the photographs are stored with loss).
+        white = (plain[role] > 0.9).all(1)
+        assert white[~person].float().mean() > 0.95 and white[person].float().mean() < 0.05
         turned = torch.tensor(PARSING_FLIP)[plain[f"{role}_parsing"]].flip(2)
         assert torch.equal(mirror[f"{role}_parsing"], turned)
         half = pairs.batch([3, 7], 0.5)[f"{role}_parsing"]
