@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from fhpt_bench.baselines._parts.content import Content, ContentLoss
+from fhpt_bench.baselines._parts.discriminators import cross_entropy
 from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines._parts.layers import frozen
@@ -102,10 +102,10 @@ class DSCTraining(nn.Module):
             return log
         given = self._given(batch)
         with frozen(self.judge):
-            fooled = _cross_entropy(self._verdict(given, made), real=True)
+            fooled = cross_entropy(self._verdict(given, made), real=True)
         update(loss + self.losses.gan * fooled, "network")
         told = [(batch["target"], True), (made.detach(), False)]
-        judged = torch.stack([_cross_entropy(self._verdict(given, image), real=real) for image, real in told]).mean()
+        judged = torch.stack([cross_entropy(self._verdict(given, image), real=real) for image, real in told]).mean()
         update(judged, "judge")
         return log | {"gan": fooled.detach(), "judge": judged.detach()}
 
@@ -151,8 +151,3 @@ class DSCTraining(nn.Module):
         source, pose = given
         verdict: Tensor = self.judge(torch.cat([source, image, pose], 1).contiguous(memory_format=torch.channels_last))
         return verdict
-
-
-def _cross_entropy(verdict: Tensor, *, real: bool) -> Tensor:
-    """-log D(x) for an image that is to be ``real``, -log(1 - D(x)) for another, D the sigmoid of the logits."""
-    return F.softplus(-verdict.float() if real else verdict.float()).mean()
