@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fhpt_bench.baselines._parts.layers import LiveTanh, ReflectPad
+from fhpt_bench.baselines._parts.layers import ReflectPad
 from fhpt_bench.baselines._parts.warping import pooled, split, warp
 
 Gate = Literal["residual", "none"]
@@ -172,7 +172,7 @@ class DualUNet(nn.Module):
         self.skips = WarpedSkips(widths, warped, blocks, gate)
         self.fuse = Mix(2 * widths[-1], widths[-1])
         self.decoder = Decoder(widths, blocks, encoders=2)
-        self.head = nn.Sequential(ReflectPad(head // 2), nn.Conv2d(widths[0], colours, head), LiveTanh())
+        self.head = nn.Sequential(ReflectPad(head // 2), nn.Conv2d(widths[0], colours, head), nn.Tanh())
 
     def forward(self, image: Tensor, pose: Tensor, flow: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """image N x colours x H x W, pose N x pose x H x W, flow: places and visibility -> as image, in [-1, 1].

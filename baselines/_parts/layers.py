@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -33,31 +33,6 @@ class ReflectPad(nn.Module):
             return F.pad(x, (self.width,) * 4, mode="reflect")
         with torch.autocast(x.device.type, enabled=False):
             return F.pad(x, (self.width,) * 4, mode="reflect")
-
-
-class _LiveTanh(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = x.tanh()
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        (y,) = ctx.saved_tensors
-        return grads[0] * (1 - y * y).clamp_min(0.05)
-
-
-class LiveTanh(nn.Module):
-    """tanh whose gradient is at least 0.05.
-
-    A place that once saturates at the wrong end has no gradient under tanh and stays there for ever: Intr-Flow's small
-    network learned a black disc at every neck within its first steps.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = _LiveTanh.apply(x)
-        return result
 
 
 def instance_norm(channels: int) -> nn.Module:

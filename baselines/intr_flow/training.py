@@ -22,6 +22,7 @@ from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines._parts.layers import frozen
 from fhpt_bench.baselines._parts.patch_discriminator import PatchDiscriminator, cross_entropy
+from fhpt_bench.baselines._parts.saturation import Saturation
 from fhpt_bench.baselines._parts.warping import BACKGROUND, known_mean
 from fhpt_bench.baselines.intr_flow.flow_picture import flow_colours, visibility_colours
 from fhpt_bench.baselines.intr_flow.losses import flow_errors, flow_loss
@@ -31,7 +32,6 @@ from fhpt_bench.train_config import Recipe, earlier, parse
 
 Batch = Mapping[str, Tensor]
 Update = Callable[..., None]
-BEYOND = 4.0
 KINDS = ("flow", "content", "adversarial", "pixels")
 
 
@@ -42,8 +42,7 @@ class Losses(Content):
     flow: float = 1.0
     visibility: float = 1.0
     saturated: float = 0.0
-    """On squared values before the generator's tanh, as far as they lie beyond ``BEYOND``: a place where tanh is
-    saturated has next to no gradient, and stays black."""
+    """On values before the generator's tanh that saturate it (``_parts.saturation``)."""
 
 
 class Judge(BaseModel):
@@ -110,8 +109,7 @@ class IntrFlowTraining(nn.Module):
                 raise BenchError(f"this network has no {name} to train", fix="leave this stage out, or the ablation")
         self.last = kinds[-1]
         self._content = ContentLoss(losses)
-        self._before_tanh: list[Tensor] = []
-        self.parts["generator"].head[1].register_forward_hook(self._remember)
+        self._saturation = Saturation(made.painter.generator.head[1])
         self.to(memory_format=torch.channels_last)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -145,8 +143,7 @@ class IntrFlowTraining(nn.Module):
         poses = self._poses(batch)
         made = self.network.generate(batch["source"], poses, self._predicted(poses))
         loss, log = self._content.loss(made, batch["target"])
-        beyond = (self._before_tanh.pop().float().abs() - BEYOND).relu()
-        loss = loss + self.losses.saturated * beyond.square().mean()
+        loss = loss + self.losses.saturated * self._saturation.take()
         if not adversarial:
             update(loss, "generator")
             return log
@@ -160,10 +157,6 @@ class IntrFlowTraining(nn.Module):
         judged = (real + false) / 2
         update(judged, "judge")
         return {**log, "gan": fooled.detach(), "judge": judged.detach()}
-
-    def _remember(self, conv: nn.Module, _: Any, made: Tensor) -> None:
-        if conv.training:
-            self._before_tanh[:] = [made]
 
     def _pixel_step(self, batch: Batch, update: Update) -> dict[str, Tensor]:
         poses = self._poses(batch)

@@ -20,6 +20,7 @@ from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines._parts.layers import frozen
 from fhpt_bench.baselines._parts.patch_discriminator import PatchDiscriminator, cross_entropy
+from fhpt_bench.baselines._parts.saturation import Saturation
 from fhpt_bench.baselines.intr_flow.training import IntrFlowTraining, take
 from fhpt_bench.baselines.spgnet.flow import FOLDER, FlowTable, FrozenFlow
 from fhpt_bench.baselines.spgnet.model import Shape, SPGNet
@@ -38,6 +39,8 @@ class Losses(Content):
     ce: float = 10.0
     """Of the parsings."""
     gan: float = 0.01
+    saturated: float = 0.0
+    """On values before the painter's tanh that saturate it (``_parts.saturation``)."""
     scheme: Literal["parallel", "predicted", "end-to-end"] = "parallel"
     """Which parsings stage 2 learns on. ``parallel`` (S1 || S2, the paper's): the true ones, so that both stages can
     learn at the same time. ``predicted`` (S1 -> S2): those of a trained stage 1, as at test. ``end-to-end``: the same,
@@ -103,6 +106,7 @@ class SPGNetTraining(nn.Module):
         self.learns = bool(kinds & {"parsing", "both"}) or losses.scheme == "end-to-end"
         network.parsings.requires_grad_(self.learns)
         self._content = ContentLoss(losses)
+        self._saturation = Saturation(network.painter.last)
         self.to(memory_format=torch.channels_last)
 
     def generator(self) -> nn.Module:
@@ -132,6 +136,7 @@ class SPGNetTraining(nn.Module):
             return log
         made = self._painted(batch)
         loss, parts = self._content.loss(made, batch["target"])
+        loss = loss + self.losses.saturated * self._saturation.take()
         names = ["painter"]
         if self.losses.scheme == "end-to-end":
             names.append("parsings")
