@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fhpt_bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from torch.optim import Optimizer
 
 Table = TypeVar("Table", bound=BaseModel)
+Batch: TypeAlias = "Mapping[str, Tensor]"
+"""What ``TrainingPairs.batch`` gives a step."""
+Update: TypeAlias = Callable[..., None]
+"""``update(loss, *names)``: one step of the named optimisers down the gradient of ``loss``."""
 
 
 class Phase(BaseModel):

@@ -91,11 +91,12 @@ def pairs_for(model: Any, data: Any = None) -> TrainingPairs:
 
 class Optimisers:
     """``update`` as the training loop gives it, without fabric; ``reached`` collects the largest gradient of each
-    parameter that a step of its own optimiser saw."""
+    parameter that a step of its own optimiser saw, ``log`` the names of every call."""
 
     def __init__(self, model: Any, clip: float | None = None) -> None:
         self.optimizers, self.clip = dict(model.optimizers()), clip
         self.reached: dict[int, float] = {}
+        self.log = list[tuple[str, ...]]()
 
     def __call__(self, loss: torch.Tensor, *names: str) -> None:
         for name in names:
@@ -109,6 +110,7 @@ class Optimisers:
             if self.clip is not None:
                 torch.nn.utils.clip_grad_norm_(parameters, self.clip)
             self.optimizers[name].step()
+        self.log.append(names)
 
 
 def tiny_config(model: str) -> str:

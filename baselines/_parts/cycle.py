@@ -6,39 +6,23 @@ the transfer branch, I_t final image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from fhpt_bench.baselines._parts.content import Content, ContentLoss
-from fhpt_bench.baselines._parts.discriminators import Discriminator, least_squares
+from fhpt_bench.baselines._parts.discriminators import Discriminator, Judges, least_squares
 from fhpt_bench.baselines._parts.layers import frozen, start_small
 from fhpt_bench.baselines._parts.shipped import fill
 from fhpt_bench.baselines._parts.two_branches import TwoBranchNetwork
 from fhpt_bench.errors import BenchError
-from fhpt_bench.train_config import Recipe, parse
-
-Batch = Mapping[str, Tensor]
-Update = Callable[..., None]
-"""``update(loss, *names)``: one step of the named optimisers down the gradient of ``loss``."""
+from fhpt_bench.train_config import Batch, Recipe, Update, parse
 
 KINDS = ("joint", "cycle")
 """Phases that ``CycleTraining`` knows."""
-
-
-class Judges(BaseModel):
-    """Table ``judges``: both discriminators."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    widths: tuple[int, ...]
-    blocks: int
-    dropout: float
-    stem: int
 
 
 class CycleLosses(Content):

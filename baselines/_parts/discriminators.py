@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fhpt_bench.baselines._parts.layers import Norm, Residual, down, stem
+
+
+class Judges(BaseModel):
+    """Table ``judges``: what both of a baseline's discriminators are like."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    widths: tuple[int, ...]
+    blocks: int
+    dropout: float
+    stem: int
 
 
 class Discriminator(nn.Module):

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+
+class Judge(BaseModel):
+    """Table ``judge``: the discriminator."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    widths: tuple[int, ...]
+    share: float = 1.0
+    """Its learning rate, beside the generator's."""
 
 
 class PatchDiscriminator(nn.Module):
@@ -30,8 +39,3 @@ class PatchDiscriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.body(x)
         return result
-
-
-def cross_entropy(logits: Tensor, *, real: bool) -> Tensor:
-    """Mean binary cross-entropy of the verdicts against "real" or "made"."""
-    return F.binary_cross_entropy_with_logits(logits.float(), torch.full_like(logits, float(real), dtype=torch.float32))

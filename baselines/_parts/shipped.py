@@ -32,8 +32,7 @@ def export(snapshot: Path, to: Path, part: str = "network.") -> str:
     path = snapshot / "model.safetensors"
     if not path.is_file():
         raise BenchError("no snapshot here", where=snapshot, fix="name the folder that `fhpt-bench train` printed")
-    found = {k.removeprefix(part): v for k, v in load_bytes(path.read_bytes()).items() if k.startswith(part)}
-    return save(found, to)
+    return save(_part(_read(path.read_bytes(), path), part), to)
 
 
 def load(module: nn.Module, path: Path, sha256: str) -> None:
@@ -55,12 +54,31 @@ def load(module: nn.Module, path: Path, sha256: str) -> None:
     fill(module, content, path)
 
 
+def take(module: nn.Module, path: Path, prefix: str) -> None:
+    """Fill ``module`` from a file that ships, or from the keys of a snapshot that begin with ``prefix``."""
+    if not path.is_file():
+        raise BenchError("no such weights", where=path, fix="name a snapshot's model.safetensors, or train its stage")
+    weights = _read(path.read_bytes(), path)
+    _fit(module, _part(weights, prefix) or weights, path)
+
+
 def fill(module: nn.Module, content: bytes, where: Path) -> None:
     """Load safetensors bytes into ``module``; a BenchError where they are no safetensors or are of another network."""
+    _fit(module, _read(content, where), where)
+
+
+def _read(content: bytes, where: Path) -> dict[str, Tensor]:
     try:
-        weights = load_bytes(content)
+        return load_bytes(content)
     except (SafetensorError, ValueError) as error:
         raise BenchError(f"not a safetensors file: {error}", where=where, fix="restore the file") from error
+
+
+def _part(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+
+
+def _fit(module: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
     wanted = module.state_dict()
     odd = [
         k

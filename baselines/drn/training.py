@@ -8,12 +8,13 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from fhpt_bench.baselines._parts.cycle import KINDS, Batch, CycleLosses, CycleTraining, Judges, Update, losses_of
+from fhpt_bench.baselines._parts.cycle import KINDS, CycleLosses, CycleTraining, losses_of
+from fhpt_bench.baselines._parts.discriminators import Judges
 from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines.drn import face
 from fhpt_bench.baselines.drn.model import DRN, Shape
 from fhpt_bench.errors import BenchError
-from fhpt_bench.train_config import Recipe, parse
+from fhpt_bench.train_config import Batch, Recipe, Update, parse
 from fhpt_bench.types import Pair
 
 

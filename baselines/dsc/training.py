@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -18,12 +18,8 @@ from fhpt_bench.baselines._parts.vgg import perceptual_loss, style_loss
 from fhpt_bench.baselines.dsc.model import DSC, Judge, Shape
 from fhpt_bench.baselines.dsc.nearest import nearest_neighbour
 from fhpt_bench.baselines.dsc.warp import lacking
-from fhpt_bench.train_config import Recipe, parse
+from fhpt_bench.train_config import Batch, Recipe, Update, parse
 from fhpt_bench.types import Pair
-
-Batch = Mapping[str, Tensor]
-Update = Callable[..., None]
-"""``update(loss, *names)``: one step of the named optimisers down the gradient of ``loss``."""
 
 
 class Judging(BaseModel):

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fhpt_bench.baselines._parts.content import Content, ContentLoss
-from fhpt_bench.baselines._parts.discriminators import Discriminator
+from fhpt_bench.baselines._parts.discriminators import Discriminator, Judges
 from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines._parts.layers import frozen, start_small
 from fhpt_bench.baselines.incarnation.model import IncarnationNet, Shape
 from fhpt_bench.datasets.skeletons import CIHP20
-from fhpt_bench.train_config import Recipe, parse
-
-Batch = Mapping[str, Tensor]
-Update = Callable[..., None]
-"""``update(loss, *names)``: one step of the named optimisers down the gradient of ``loss``."""
+from fhpt_bench.train_config import Batch, Recipe, Update, parse
 
 GARMENTS = ("hat", "glove", "upper_clothes", "dress", "coat", "socks", "pants", "scarf", "skirt")
 """The CIHP classes that are masked as garments: the harness's region "clothes". Shoes, sunglasses and hair are not."""
-
-
-class Judges(BaseModel):
-    """Table ``judges``: both discriminators."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    widths: tuple[int, ...]
-    blocks: int
-    dropout: float
-    stem: int
 
 
 class Losses(Content):

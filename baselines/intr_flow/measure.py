@@ -22,7 +22,6 @@ from fhpt_bench.baselines._parts import shipped
 from fhpt_bench.baselines._parts.flow_net import Flow
 from fhpt_bench.baselines._parts.warping import BACKGROUND, VISIBLE, enlarged, own_places
 from fhpt_bench.baselines.intr_flow.model import IntrFlow, network
-from fhpt_bench.baselines.intr_flow.training import take
 from fhpt_bench.train_config import read
 from fhpt_bench.train_data import TrainingPairs
 from fhpt_bench.types import Context, Dataset, Pair, Score
@@ -90,7 +89,7 @@ def with_flow(config: str, weights: Path | None) -> IntrFlow:
     made = network(read(FOLDER, config))
     assert made.flow is not None
     if weights is not None:
-        take(made.flow, weights, "network.flow.")
+        shipped.take(made.flow, weights, "network.flow.")
     else:
         card = read(FOLDER, "shipped")
         shipped.load(made.flow, FOLDER / card["flow"], card["flow_sha256"])

@@ -6,8 +6,7 @@ learn is frozen, in evaluation mode.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,21 +16,20 @@ from torch.nn import functional as F
 
 from fhpt_bench.baselines._parts import shipped
 from fhpt_bench.baselines._parts.content import Content, ContentLoss
+from fhpt_bench.baselines._parts.discriminators import cross_entropy
 from fhpt_bench.baselines._parts.flow_net import Flow
 from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines._parts.layers import frozen
-from fhpt_bench.baselines._parts.patch_discriminator import PatchDiscriminator, cross_entropy
+from fhpt_bench.baselines._parts.patch_discriminator import Judge, PatchDiscriminator
 from fhpt_bench.baselines._parts.saturation import Saturation
 from fhpt_bench.baselines._parts.warping import BACKGROUND, known_mean
 from fhpt_bench.baselines.intr_flow.flow_picture import flow_colours, visibility_colours
 from fhpt_bench.baselines.intr_flow.losses import flow_errors, flow_loss
 from fhpt_bench.baselines.intr_flow.model import IntrFlow, network
 from fhpt_bench.errors import BenchError
-from fhpt_bench.train_config import Recipe, earlier, parse
+from fhpt_bench.train_config import Batch, Recipe, Update, earlier, parse
 
-Batch = Mapping[str, Tensor]
-Update = Callable[..., None]
 KINDS = ("flow", "content", "adversarial", "pixels")
 
 
@@ -43,16 +41,6 @@ class Losses(Content):
     visibility: float = 1.0
     saturated: float = 0.0
     """On values before the generator's tanh that saturate it (``_parts.saturation``)."""
-
-
-class Judge(BaseModel):
-    """Table ``judge``: the discriminator."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    widths: tuple[int, ...]
-    share: float = 1.0
-    """Its learning rate, beside the generator's."""
 
 
 class Starts(BaseModel):
@@ -73,20 +61,9 @@ def build(config: Mapping[str, Any]) -> IntrFlowTraining:
     )  # fmt: skip
     for module, stage, prefix in parts:
         if stage and module is not None:
-            take(module, earlier(config, stage), prefix)
+            shipped.take(module, earlier(config, stage), prefix)
     tables = parse(Judge, config, "judge"), parse(Losses, config, "losses"), parse(Recipe, config, "training")
     return IntrFlowTraining(made, *tables)
-
-
-def take(module: nn.Module, path: Path, prefix: str) -> None:
-    """Fill ``module`` from a file that ships, or from the keys of a snapshot that begin with ``prefix``."""
-    from safetensors.torch import load, save
-
-    if not path.is_file():
-        raise BenchError("no such weights", where=path, fix="name a snapshot's model.safetensors, or train its stage")
-    content = path.read_bytes()
-    found = {k.removeprefix(prefix): v for k, v in load(content).items() if k.startswith(prefix)}
-    shipped.fill(module, save(found) if found else content, path)
 
 
 class IntrFlowTraining(nn.Module):

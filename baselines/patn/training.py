@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from fhpt_bench.baselines._parts import fold
 from fhpt_bench.baselines._parts.content import Content, ContentLoss
-from fhpt_bench.baselines._parts.discriminators import Discriminator, cross_entropy, least_squares
+from fhpt_bench.baselines._parts.discriminators import Discriminator, Judges, cross_entropy, least_squares
 from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines._parts.layers import Norm, frozen, start_small
 from fhpt_bench.baselines.patn.model import PATN, Shape
 from fhpt_bench.baselines.patn.pool import ImagePool
 from fhpt_bench.errors import BenchError
-from fhpt_bench.train_config import Recipe, parse
-
-Batch = Mapping[str, Tensor]
-Update = Callable[..., None]
-"""``update(loss, *names)``: one step of the named optimisers down the gradient of ``loss``."""
+from fhpt_bench.train_config import Batch, Recipe, Update, parse
 
 VERDICTS = {"least-squares": least_squares, "cross-entropy": cross_entropy}
 
 
-class Judges(BaseModel):
+class PATNJudges(Judges):
     """Table ``judges``: both discriminators."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    widths: tuple[int, ...]
-    blocks: int
-    dropout: float
-    stem: int
     norm: Norm = "instance"
     pool: int = 0
     """Made images kept to be judged again later; 0: none (DeepFashion), 50 (Market-1501)."""
@@ -52,7 +41,7 @@ def build(config: Mapping[str, Any]) -> PATNTraining:
     """The trainable PATN of one configuration (as ``train_config.read`` gives it)."""
     return PATNTraining(
         parse(Shape, config, "model"),
-        parse(Judges, config, "judges"),
+        parse(PATNJudges, config, "judges"),
         parse(Losses, config, "losses"),
         parse(Recipe, config, "training"),
     )
@@ -61,7 +50,7 @@ def build(config: Mapping[str, Any]) -> PATNTraining:
 class PATNTraining(nn.Module):
     """PATN, its discriminators D_A (appearance: image pair) and D_S (shape: image and pose), and their losses."""
 
-    def __init__(self, shape: Shape, judges: Judges, losses: Losses, recipe: Recipe) -> None:
+    def __init__(self, shape: Shape, judges: PATNJudges, losses: Losses, recipe: Recipe) -> None:
         super().__init__()
         self.losses, self.recipe = losses, recipe
         kinds = ("content", "adversarial")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fhpt_bench.baselines._parts.cycle import KINDS, CycleTraining, Judges, losses_of
+from fhpt_bench.baselines._parts.cycle import KINDS, CycleTraining, losses_of
+from fhpt_bench.baselines._parts.discriminators import Judges
 from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines.rate_net.model import RATENet, Shape
 from fhpt_bench.train_config import Recipe, parse

@@ -15,7 +15,6 @@ from fhpt_bench.baselines._parts import shipped
 from fhpt_bench.baselines._parts.flow_net import Flow, FlowNet, FlowShape
 from fhpt_bench.baselines._parts.fold import poses
 from fhpt_bench.baselines.intr_flow.model import Shape
-from fhpt_bench.baselines.intr_flow.training import take
 from fhpt_bench.train_config import parse, read
 
 FOLDER = Path(intr_flow.__file__).resolve().parent
@@ -53,7 +52,7 @@ class FrozenFlow:
         """Where the weights are from, for a card."""
         if table.stage in (earlier or {}):
             self.origin = (earlier or {})[table.stage]
-            take(self.net, Path(self.origin), "network.flow.")
+            shipped.take(self.net, Path(self.origin), "network.flow.")
         elif table.stage != "random":
             card = read(FOLDER, "shipped")
             shipped.load(self.net, FOLDER / card["flow"], card["flow_sha256"])

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from fhpt_bench import datasets, intervals
-from fhpt_bench.baselines.intr_flow.training import take
+from fhpt_bench.baselines._parts import shipped
 from fhpt_bench.baselines.spgnet.model import Shape, Stage1
 from fhpt_bench.baselines.spgnet.parsing import overlap
 from fhpt_bench.baselines.spgnet.stage1 import true_parsings
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     given = parser.parse_args()
     network = Stage1(parse(Shape, read(Path(__file__).resolve().parent, given.config), "model"))
-    take(network, given.weights, "parsings.")
+    shipped.take(network, given.weights, "parsings.")
     scores = parsing_scores(network, datasets.load(given.data, given.split))
     json.dump([score.model_dump(exclude={"without", "sums", "counts"}) for score in scores], sys.stdout, indent=2)
 

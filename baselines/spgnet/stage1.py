@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
@@ -12,11 +11,7 @@ from torch.nn import functional as F
 from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines.spgnet.model import Shape, Stage1
 from fhpt_bench.baselines.spgnet.parsing import coloured, overlap, shares
-from fhpt_bench.train_config import Recipe
-
-Batch = Mapping[str, Tensor]
-Update = Callable[..., None]
-"""``update(loss, *names)``: one step of the named optimisers down the gradient of ``loss``."""
+from fhpt_bench.train_config import Batch, Recipe, Update
 
 
 def true_parsings(batch: Batch, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

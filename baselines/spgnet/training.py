@@ -15,20 +15,22 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from fhpt_bench.baselines import intr_flow
+from fhpt_bench.baselines._parts import shipped
 from fhpt_bench.baselines._parts.content import Content, ContentLoss
+from fhpt_bench.baselines._parts.discriminators import cross_entropy
 from fhpt_bench.baselines._parts.fold import check_phases
 from fhpt_bench.baselines._parts.heatmaps import heatmaps
 from fhpt_bench.baselines._parts.layers import frozen
-from fhpt_bench.baselines._parts.patch_discriminator import PatchDiscriminator, cross_entropy
+from fhpt_bench.baselines._parts.patch_discriminator import Judge, PatchDiscriminator
 from fhpt_bench.baselines._parts.saturation import Saturation
-from fhpt_bench.baselines.intr_flow.training import IntrFlowTraining, take
+from fhpt_bench.baselines.intr_flow.training import IntrFlowTraining
 from fhpt_bench.baselines.spgnet.flow import FOLDER, FlowTable, FrozenFlow
 from fhpt_bench.baselines.spgnet.model import Shape, SPGNet
 from fhpt_bench.baselines.spgnet.painter import PainterShape
 from fhpt_bench.baselines.spgnet.parsing import coloured, hard
-from fhpt_bench.baselines.spgnet.stage1 import Batch, ParsingTraining, Update, parsing_loss, true_parsings
+from fhpt_bench.baselines.spgnet.stage1 import ParsingTraining, parsing_loss, true_parsings
 from fhpt_bench.errors import BenchError
-from fhpt_bench.train_config import Recipe, earlier, parse, read
+from fhpt_bench.train_config import Batch, Recipe, Update, earlier, parse, read
 
 KINDS = ("parsing", "content", "adversarial", "both")
 
@@ -45,16 +47,6 @@ class Losses(Content):
     """Which parsings stage 2 learns on. ``parallel`` (S1 || S2, the paper's): the true ones, so that both stages can
     learn at the same time. ``predicted`` (S1 -> S2): those of a trained stage 1, as at test. ``end-to-end``: the same,
     of the target soft, and the image's losses teach stage 1 too."""
-
-
-class Judge(BaseModel):
-    """Table ``judge``: the discriminator."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    widths: tuple[int, ...]
-    share: float = 1.0
-    """Its learning rate, beside the generator's."""
 
 
 class Starts(BaseModel):
@@ -82,7 +74,7 @@ def build(config: Mapping[str, Any]) -> IntrFlowTraining | ParsingTraining | SPG
     network = SPGNet(shape, parse(PainterShape, config, "painter"))
     starts = parse(Starts, config, "starts") if "starts" in config else Starts()
     if starts.parsings:
-        take(network.parsings, earlier(config, starts.parsings), "parsings.")
+        shipped.take(network.parsings, earlier(config, starts.parsings), "parsings.")
     elif kinds <= {"content", "adversarial"}:
         raise BenchError("stage 1 neither learns nor comes from anywhere", where="starts.parsings", fix="name a stage")
     flow = FrozenFlow(parse(FlowTable, config, "flow"), config.get("earlier"))

@@ -31,6 +31,7 @@ from fhpt_bench.types import Prompt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stick_figures import Sticks
+from sweep import Optimisers
 
 
 def settings(name: str, **losses: Any) -> dict[str, Any]:
@@ -46,21 +47,6 @@ def shape(name: str) -> Shape:
 
 def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-class Optimisers:
-    """``update`` as the training loop gives it, remembering what was updated."""
-
-    def __init__(self, model: training.DRNTraining) -> None:
-        self.optimizers, self.log = model.optimizers(), list[tuple[str, ...]]()
-
-    def __call__(self, loss: torch.Tensor, *names: str) -> None:
-        for name in names:
-            self.optimizers[name].zero_grad()
-        loss.backward()
-        for name in names:
-            self.optimizers[name].step()
-        self.log.append(names)
 
 
 def macs(module: nn.Module, *inputs: torch.Tensor) -> float:

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stick_figures import Sticks
+from sweep import Optimisers
 
 import fhpt_bench.baselines.patn as package
 from fhpt_bench import train_config
@@ -49,21 +50,6 @@ def a_batch(size: tuple[int, int], n: int = 2) -> dict[str, torch.Tensor]:
     images = torch.rand(2, n, 3, *size, generator=made) * 2 - 1
     points = torch.rand(2, n, 18, 2, generator=made) * size[1]
     return {"source": images[0], "target": images[1], "source_points": points[0], "target_points": points[1]}
-
-
-class Optimisers:
-    """``update`` as the training loop gives it, remembering what was updated."""
-
-    def __init__(self, model: training.PATNTraining) -> None:
-        self.optimizers, self.log = model.optimizers(), list[tuple[str, ...]]()
-
-    def __call__(self, loss: torch.Tensor, *names: str) -> None:
-        for name in names:
-            self.optimizers[name].zero_grad()
-        loss.backward()
-        for name in names:
-            self.optimizers[name].step()
-        self.log.append(names)
 
 
 @pytest.fixture
