@@ -31,7 +31,7 @@ from fhpt_bench.cli_options import (
 from fhpt_bench.cli_resources import data_app, weights_app
 from fhpt_bench.cli_score import finish, score
 from fhpt_bench.cli_submit import submit, verify
-from fhpt_bench.cli_train import train
+from fhpt_bench.cli_train import export, train
 from fhpt_bench.errors import BenchError
 
 app = typer.Typer(
@@ -217,6 +217,7 @@ app.command(
     epilog="Examples: fhpt-bench train baselines/drn --budget 90m | fhpt-bench train drn patn dsc --budget 6h | "
     "torchrun --nproc-per-node 2 -m fhpt_bench train baselines/drn"
 )(train)
+app.command(epilog="Example: fhpt-bench export runs/train/drn-small/snapshots/000048000 --name drn-mine")(export)
 app.command(
     "import", epilog="Examples: fhpt-bench import patn latest_net_netG.pth | fhpt-bench import rate FILE --json"
 )(import_)

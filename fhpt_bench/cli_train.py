@@ -1,4 +1,4 @@
-"""The command that trains: baselines, one or several in turn, and evaluators."""
+"""The commands ``train`` (baselines, one or several in turn, and evaluators) and ``export``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from fhpt_bench.cli_options import Device, Seed, Workers, say
+from fhpt_bench.cli_options import AsJson, Device, Seed, Workers, print_json, say
 from fhpt_bench.errors import BenchError
 
 
@@ -67,12 +67,33 @@ def train(
     home = Path("runs") / "train"
     if len(baselines) == 1:
         folder = out or home / f"{Path(baselines[0]).name}-{config}"
-        print(start(baselines[0], out=folder, earlier=_stages(earlier or []), **options))
+        best = start(baselines[0], out=folder, earlier=_stages(earlier or []), **options)
+        print(best)
+        say(f"to measure it: fhpt-bench export {best}")
         return
     if earlier:
         raise BenchError("--earlier belongs to one baseline", fix="train that baseline by a command of its own")
     for best in train_in_turn(baselines, out=out or home / config, **options).values():
         print(best)
+
+
+def export(
+    snapshot: Annotated[Path, typer.Argument(help="The folder that train printed.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="What to write (default: NAME.safetensors).")] = None,
+    name: Annotated[
+        str, typer.Option(help="Of the model in records (default: baseline, configuration, samples).")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """A snapshot of your own training as one file that run, generate and inspect take for --model."""
+    from fhpt_bench.train_export import export as write
+
+    made = write(snapshot, out, name)
+    if as_json:
+        print_json({"file": str(made.path), "name": made.name, "sha256": made.sha256})
+    else:
+        print(f"{made.path}  sha256 {made.sha256}")
+    say(f"use it: fhpt-bench run --model {made.path}")
 
 
 def _stages(given: list[str]) -> dict[str, Path]:

@@ -30,7 +30,8 @@ class Model:
 
 
 def find_model(name: str, *, data: Dataset, device: str) -> Model:
-    """A baseline's name, a reference generator, a folder of images, imported weights (``FILE.safetensors``), an entry
+    """A baseline's name, a reference generator, a folder of images, imported or exported weights
+    (``FILE.safetensors``), an entry
     point, ``module:Class`` or ``file.py:Class``."""
     if not name.strip():
         raise BenchError("the model's name is empty", fix="fhpt-bench list generators")
@@ -77,8 +78,10 @@ def _build(make: Any, name: str, **offered: Any) -> Any:
 
 
 def _imported(path: Path, device: str) -> tuple[Any, Any]:
-    """The baseline that imported weights are of, and it with them. Its card says where they come from, and nothing of
-    the weights that ship."""
+    """The baseline that imported or exported weights are of, and it with them.
+
+    Its card says where they come from, and nothing of the weights that ship.
+    """
     from fhpt_bench.importing import imported
 
     about = imported.about(path)
@@ -96,7 +99,9 @@ def _imported(path: Path, device: str) -> tuple[Any, Any]:
     generator = _build(make, path.name, **given)
     kept = {key: generator.card[key] for key in ("paper", "config", "parameters", "weights_sha256")}
     originals = [original.model_dump() for original in about.originals]
-    generator.card = {"name": about.name, "trained_on": "as its authors say", "imported_from": originals, **kept}
+    samples = {} if about.samples is None else {"samples": about.samples}
+    said = {"name": about.name, "trained_on": about.trained_on, **samples, "imported_from": originals}
+    generator.card = {**said, **kept}
     return make, generator
 
 

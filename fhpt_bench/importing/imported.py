@@ -1,4 +1,4 @@
-"""Weights as ``import`` writes them: safetensors whose header says which baseline and configuration they fill."""
+"""Weights as ``import`` and ``export`` write them: safetensors whose header says what they fill."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Original(BaseModel):
 
 
 class About(BaseModel):
-    """What a file of imported weights says of itself."""
+    """What a file of weights says of itself."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +39,9 @@ class About(BaseModel):
     """Its package: ``patn``."""
     config: str
     originals: tuple[Original, ...]
+    trained_on: str = "as its authors say"
+    samples: int | None = None
+    """Seen in training; None where nobody said."""
 
 
 def write(path: Path, weights: Mapping[str, Tensor], about: About) -> str:
@@ -46,7 +49,7 @@ def write(path: Path, weights: Mapping[str, Tensor], about: About) -> str:
 
     BenchError where another file is there already.
     """
-    content = save(dict(weights), metadata={_ENTRY: about.model_dump_json()})
+    content = save(dict(weights), metadata={_ENTRY: about.model_dump_json(exclude_defaults=True)})
     if path.exists() and not (path.is_file() and path.read_bytes() == content):
         raise BenchError("something else is here already", where=path, fix="name another file with --out")
     with atomic(path) as file:
@@ -61,19 +64,19 @@ def sha256(path: Path) -> str:
 
 
 def about(path: Path) -> About:
-    """What ``path`` says of itself; BenchError where ``fhpt-bench import`` did not write it."""
+    """What ``path`` says of itself; BenchError where neither ``fhpt-bench import`` nor ``export`` wrote it."""
     if not path.is_file():
-        raise BenchError("no such file", where=path, fix="fhpt-bench import writes one")
+        raise BenchError("no such file", where=path, fix="fhpt-bench import and export write one")
     try:
         with safe_open(path, framework="pt") as file:
             said = (file.metadata() or {}).get(_ENTRY, "")
     except (SafetensorError, OSError) as error:
-        raise BenchError(f"not a safetensors file: {error}", where=path, fix="import it again") from error
+        raise BenchError(f"not a safetensors file: {error}", where=path, fix="import or export it again") from error
     try:
         return About.model_validate(json.loads(said))
     except (ValueError, ValidationError) as error:
         raise BenchError(
             "these weights do not say which baseline they are of",
             where=path,
-            fix="name a file that `fhpt-bench import` wrote",
+            fix="name a file that `fhpt-bench import` or `export` wrote",
         ) from error
