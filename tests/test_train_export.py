@@ -65,7 +65,7 @@ def test_what_paints_nothing_yet_is_refused(snapshot: Path, tmp_path: Path) -> N
         from fhpt_bench import registry, train_config
 
         settings = train_config.read(registry.baseline(folder), stage)
-        copy = shutil.copytree(snapshot, tmp_path / stage / str(len(changed)))
+        copy = shutil.copytree(snapshot, tmp_path / "-".join([stage, *changed]))
         identity = {"baseline": folder, "config": stage, "settings": {**settings, **changed}, "data": "0"}
         (copy / "state.json").write_text(json.dumps({"identity": identity, "seen": 8}), encoding="utf-8")
         return Path(copy)
