@@ -12,49 +12,26 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fhpt_bench.baselines._parts import shipped
-from fhpt_bench.baselines._parts.generating import Inputs, ShippedGenerator
+from fhpt_bench.baselines._parts.generating import Inputs
 from fhpt_bench.baselines._parts.layers import to_uint8
+from fhpt_bench.baselines._parts.two_branch_generator import TwoBranchGenerator
 from fhpt_bench.baselines.drn import face
 from fhpt_bench.baselines.drn.model import DRN, Shape
-from fhpt_bench.inspection import around_grey, principal_colours
 from fhpt_bench.train_config import parse, read
 from fhpt_bench.types import Image, Prompt
 
 FOLDER = Path(__file__).resolve().parent
 
 
-class DRNNoFace(ShippedGenerator):
+class DRNNoFace(TwoBranchGenerator):
     """DRN without its face module."""
 
     folder = FOLDER
+    detail = "residual"
     part: ClassVar[str] = "shipped-noface"
 
     def network(self, settings: Mapping[str, Any]) -> DRN:
         return DRN(parse(Shape, settings, "model"))
-
-    def make(self, inputs: Inputs) -> Tensor:
-        made: Tensor = self.net(inputs.source, inputs.source_points, inputs.target_points)[1]
-        return made
-
-    @torch.inference_mode()
-    def inspect(self, prompts: Sequence[Prompt]) -> dict[str, list[Image]]:
-        """What its branches make of each prompt, as the paper's Fig. 10 shows it.
-
-        Features F_t as colours (``principal_colours``), coarse image I_c, residual R_t around grey (the title says how
-        many grey levels white stands for), final image. Keys are titles.
-        """
-        given = [self.inputs(prompt) for prompt in prompts]
-        poses = [(each.source, each.source_points, each.target_points) for each in given]
-        features = torch.cat([self.net.coarse(*each)[0] for each in poses]).float().cpu().numpy()
-        coarse, final = (torch.cat(images) for images in zip(*(self.net(*each) for each in poses), strict=True))
-        residual = (final - coarse).permute(0, 2, 3, 1).cpu().numpy() * 127.5
-        shown, scale = around_grey(residual)
-        return {
-            "features (PCA)": principal_colours(features, self.settings["model"]["size"]),
-            "coarse": list(to_uint8(coarse).cpu().numpy()),
-            f"residual, ±{scale:.0f}": shown,
-            "final": list(to_uint8(final).cpu().numpy()),
-        }
 
 
 class DRNCoarse(DRNNoFace):
