@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from fhpt_bench.baselines._parts import warping
+from fhpt_bench.baselines._parts.discriminators import cross_entropy
 from fhpt_bench.baselines._parts.dual_unet import DualUNet, UNet, WarpedSkips, level_widths
 from fhpt_bench.baselines._parts.flow_net import UNIT, FlowNet, FlowShape
-from fhpt_bench.baselines._parts.patch_discriminator import PatchDiscriminator, cross_entropy
+from fhpt_bench.baselines._parts.patch_discriminator import PatchDiscriminator
 
 
 def count(module: nn.Module) -> int:
