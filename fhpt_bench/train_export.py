@@ -72,6 +72,8 @@ def export(snapshot: Path, out: Path | None = None, name: str = "") -> Exported:
         raise BenchError(f"this snapshot cannot be loaded: {error}", where=path, fix="export another one") from error
     part = "network."  # as every baseline's trainable calls what ships
     found = {key.removeprefix(part): value for key, value in weights.items() if key.startswith(part)}
+    if not found:
+        raise BenchError(f"nothing in this snapshot is called {part}", where=path, fix="name what ships `network`")
     name = name or f"{registry.model_name(folder)}-{identity.config}-{state.seen}"
     about = imported.About(
         name=name, baseline=folder.name, config=identity.config,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from stick_figures import Sticks
 from typer.testing import CliRunner
 
@@ -85,5 +85,10 @@ def test_what_paints_nothing_yet_is_refused(snapshot: Path, tmp_path: Path) -> N
     (odd / "state.json").write_text(json.dumps(state), encoding="utf-8")
     with pytest.raises(BenchError, match="no baseline"):
         export(odd)
+    mute = as_if("tiny", "patn", mute=True)
+    save_file({"judge.weight": torch.zeros(1)}, mute / "model.safetensors")
+    (mute / "state.json").write_bytes((snapshot / "state.json").read_bytes())
+    with pytest.raises(BenchError, match="nothing in this snapshot"):
+        export(mute)
     with pytest.raises(BenchError, match="no snapshot here"):
         export(tmp_path)

@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from fhpt_bench import registry, train_config
 from fhpt_bench.baselines import rate_net
 from fhpt_bench.baselines._parts import shipped
-from fhpt_bench.baselines._parts.cycle import CycleTraining, Judges
-from fhpt_bench.baselines._parts.discriminators import Discriminator
+from fhpt_bench.baselines._parts.cycle import CycleTraining
+from fhpt_bench.baselines._parts.discriminators import Discriminator, Judges
 from fhpt_bench.baselines.rate_net.model import AdaINResidual, RATENet, Shape, StyleEncoder
 from fhpt_bench.baselines.rate_net.released import released_keys
 from fhpt_bench.errors import BenchError
