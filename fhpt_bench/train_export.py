@@ -63,8 +63,10 @@ def export(snapshot: Path, out: Path | None = None, name: str = "") -> Exported:
             where=snapshot,
             fix="restore its config.toml, or train again",
         )
-    if not _paints(folder, identity.config):
-        raise BenchError(f"{identity.config} is not the last stage", where=snapshot, fix="export a later one's")
+    if later := _goes_on(folder, identity.config):
+        raise BenchError(
+            f"{identity.config} paints nothing yet: {later} goes on from it", where=snapshot, fix=f"export {later}'s"
+        )
     path = snapshot / "model.safetensors"
     try:
         weights = load(path.read_bytes())
@@ -98,18 +100,15 @@ def _state(snapshot: Path) -> _State:
         ) from error
 
 
-def _paints(folder: Path, config: str) -> bool:
-    """Whether the whole generator has been trained after ``config``: last of its stages, or what ships."""
-    chains = [train_config.stages(folder, name) for name in train_config.staged(folder)]
-    within = [chain for chain in chains if config.partition("+")[0] in {stage.partition("+")[0] for stage in chain}]
-    return not within or any(chain[-1] == config for chain in within) or config == _shipped(folder)
-
-
-def _shipped(folder: Path) -> str:
-    try:
-        return str(train_config.read(folder, "shipped")["config"])
-    except (BenchError, KeyError):  # a baseline of somebody else's
-        return ""
+def _goes_on(folder: Path, config: str) -> str:
+    """The later stage that goes on from the weights of ``config``; empty where there is none."""
+    stage, plus, over = config.partition("+")
+    for name in train_config.staged(folder):
+        chain = train_config.stages(folder, name.partition("+")[0] + plus + over)
+        for later in chain[chain.index(config) + 1 :] if config in chain else ():
+            if f'"{stage}"' in json.dumps(train_config.read(folder, later)):
+                return later
+    return ""
 
 
 def _data(identity: _Identity) -> str:

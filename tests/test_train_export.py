@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -70,11 +71,17 @@ def test_what_paints_nothing_yet_is_refused(snapshot: Path, tmp_path: Path) -> N
         (copy / "state.json").write_text(json.dumps({"identity": identity, "seen": 8}), encoding="utf-8")
         return Path(copy)
 
-    for stage, folder in (("small-flow", "intr_flow"), ("small-generator", "intr_flow"), ("small-parsing", "spgnet")):
-        with pytest.raises(BenchError, match=f"{stage} is not the last stage"):
+    for stage, folder in (
+        ("small-flow", "intr_flow"), ("small-generator", "intr_flow"), ("small-generator+released", "intr_flow"),
+        ("small-parsing", "spgnet"), ("paper-flow", "spgnet"),
+    ):  # fmt: skip
+        with pytest.raises(BenchError, match=f"{re.escape(stage)} paints nothing yet: "):
             export(as_if(stage, folder))
     out = tmp_path / "x.safetensors"
-    for stage, folder in (("small-pixels", "intr_flow"), ("small-generator+no-pixels", "intr_flow"), ("small", "drn")):
+    for stage, folder in (
+        ("small-pixels", "intr_flow"), ("small-generator+no-pixels", "intr_flow"),
+        ("small", "drn"), ("paper", "drn"), ("tiny+end2end", "drn"),
+    ):  # fmt: skip
         export(as_if(stage, folder), out)
         out.unlink()
     with pytest.raises(BenchError, match="has changed since"):
