@@ -31,8 +31,7 @@ class Model:
 
 def find_model(name: str, *, data: Dataset, device: str) -> Model:
     """A baseline's name, a reference generator, a folder of images, imported or exported weights
-    (``FILE.safetensors``), an entry
-    point, ``module:Class`` or ``file.py:Class``."""
+    (``FILE.safetensors``), an entry point, ``module:Class`` or ``file.py:Class``."""
     if not name.strip():
         raise BenchError("the model's name is empty", fix="fhpt-bench list generators")
     path = Path(name)

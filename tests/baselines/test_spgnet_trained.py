@@ -16,5 +16,4 @@ MEASURED = {"miou[source]": 0.553, "miou[target]": 0.418}
 def test_parsings_overlap_the_truth_as_measured() -> None:
     data = Catwalk("test")
     for score in parsing_scores(generator().net.parsings, data, range(0, len(data), STEP)):
-        print(score.name, score.value)
         assert score.value == pytest.approx(MEASURED[score.name], abs=0.01), score.name
