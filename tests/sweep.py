@@ -91,12 +91,13 @@ def pairs_for(model: Any, data: Any = None) -> TrainingPairs:
 
 class Optimisers:
     """``update`` as the training loop gives it, without fabric; ``reached`` collects the largest gradient of each
-    parameter that a step of its own optimiser saw, ``log`` the names of every call."""
+    parameter that a step of its own optimiser saw, ``log`` and ``losses`` the names and the
+    value of every call."""
 
     def __init__(self, model: Any, clip: float | None = None) -> None:
         self.optimizers, self.clip = dict(model.optimizers()), clip
         self.reached: dict[int, float] = {}
-        self.log = list[tuple[str, ...]]()
+        self.log, self.losses = list[tuple[str, ...]](), list[float]()
 
     def __call__(self, loss: torch.Tensor, *names: str) -> None:
         for name in names:
@@ -111,6 +112,7 @@ class Optimisers:
                 torch.nn.utils.clip_grad_norm_(parameters, self.clip)
             self.optimizers[name].step()
         self.log.append(names)
+        self.losses.append(float(loss.detach()))
 
 
 def tiny_config(model: str) -> str:

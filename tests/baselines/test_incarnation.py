@@ -25,6 +25,7 @@ from fhpt_bench.types import Prompt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stick_figures import Sticks
+from sweep import Optimisers
 
 FOLDER = IncarnationGenerator.folder
 
@@ -60,19 +61,6 @@ def batch(size: tuple[int, int] = (64, 44), n: int = 4) -> dict[str, torch.Tenso
         "source_points": torch.rand(n, 18, 2) * 40, "target_points": torch.rand(n, 18, 2) * 40,
         "target_parsing": torch.randint(0, 20, (n, *size)),
     }  # fmt: skip
-
-
-class Updates:
-    def __init__(self, model: training.IncarnationTraining) -> None:
-        self.optimizers, self.log = model.optimizers(), list[str]()
-
-    def __call__(self, loss: torch.Tensor, *names: str) -> None:
-        for name in names:
-            self.optimizers[name].zero_grad()
-        loss.backward()
-        for name in names:
-            self.optimizers[name].step()
-        self.log += names
 
 
 def test_sizes() -> None:
@@ -223,8 +211,8 @@ def test_garment_terms_are_of_garments_alone() -> None:
 def test_one_step_each() -> None:
     torch.manual_seed(0)
     model, pairs = training.build(train_config.read(FOLDER, "tiny")), batch()
-    for kind, wanted in (("content", ["network"]), ("adversarial", ["network", "judges"])):
-        update = Updates(model)
+    for kind, wanted in (("content", [("network",)]), ("adversarial", [("network",), ("judges",)])):
+        update = Optimisers(model)
         log = model.step(pairs, update, kind)
         assert update.log == wanted
         assert all(torch.isfinite(value) and not value.requires_grad for value in log.values())
@@ -234,7 +222,7 @@ def test_one_step_each() -> None:
 def test_evaluation_makes_what_training_made_once_the_statistics_stand() -> None:
     torch.manual_seed(0)
     model, pairs = training.build(train_config.read(FOLDER, "tiny")), batch()
-    update = Updates(model)
+    update = Optimisers(model)
     for _ in range(10):
         model.step(pairs, update, "content")
     with torch.no_grad():

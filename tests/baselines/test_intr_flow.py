@@ -29,6 +29,7 @@ from fhpt_bench.types import Prompt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from annotated_figures import AnnotatedSticks
+from sweep import Optimisers
 
 FOLDER = IntrFlowGenerator.folder
 
@@ -45,20 +46,6 @@ def count(module: nn.Module | None) -> int:
 
 def pairs() -> TrainingPairs:
     return TrainingPairs(AnnotatedSticks("train"), reads=("flow",))
-
-
-class Updates:
-    """``update`` as the training loop gives it."""
-
-    def __init__(self, model: Any) -> None:
-        self.optimizers = model.optimizers()
-
-    def __call__(self, loss: Tensor, *names: str) -> None:
-        for name in names:
-            self.optimizers[name].zero_grad()
-        loss.backward()
-        for name in names:
-            self.optimizers[name].step()
 
 
 def test_sizes() -> None:
@@ -144,7 +131,7 @@ def test_a_stage_leaves_the_rest_alone(kind: str, learns: str) -> None:
     """Weights and running statistics of what is frozen stay bit for bit as they were."""
     model = build(settings("tiny")).train()
     before = {k: v.clone() for k, v in model.network.state_dict().items()}
-    model.step(pairs().drawn(range(4)), Updates(model), kind)
+    model.step(pairs().drawn(range(4)), Optimisers(model), kind)
     changed = {k for k, v in model.network.state_dict().items() if not torch.equal(v, before[k])}
     assert changed
     assert all(key.startswith(learns) for key in changed)
@@ -153,7 +140,7 @@ def test_a_stage_leaves_the_rest_alone(kind: str, learns: str) -> None:
 def test_the_flow_learns_and_so_do_the_weights() -> None:
     torch.manual_seed(0)
     model, batch = build(settings("tiny")), pairs().batch(range(4))
-    update = Updates(model)
+    update = Optimisers(model)
     first = model.step(batch, update, "flow")
     for _ in range(150):
         last = model.step(batch, update, "flow")
@@ -182,23 +169,6 @@ def test_stages_go_on_from_each_other(tmp_path: Path) -> None:
     save_file({"network.flow.x": torch.zeros(1)}, junk)
     with pytest.raises(BenchError, match="another network"):
         build({**settings("small-generator"), "earlier": {"small-flow": str(junk)}})
-
-
-def test_saturated_values_are_pulled_back() -> None:
-    """Where all is -30 before tanh, a bias of one of three channels is pulled by 2 * 0.1 * (30 - 4) / 3 more."""
-    pulls = []
-    for weight in (0.0, 0.1):
-        config = settings("tiny")
-        config["losses"]["saturated"] = weight
-        torch.manual_seed(0)
-        model = build(config)
-        head = model.network.painter.generator.head[1]
-        nn.init.zeros_(head.weight)
-        nn.init.constant_(head.bias, -30.0)
-        model.step(pairs().batch(range(4)), lambda loss, *_: loss.backward(), "content")
-        pulls.append(head.bias.grad)
-        assert not model._saturation._given, "nothing is kept from step to step"
-    torch.testing.assert_close(pulls[1] - pulls[0], torch.full((3,), -2 * 0.1 * 26 / 3), rtol=1e-3, atol=0.0)
 
 
 def test_the_judge_learns_more_slowly() -> None:

@@ -28,6 +28,7 @@ from fhpt_bench.types import Prompt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from stick_figures import Sticks
+from sweep import Optimisers
 
 FOLDER = rate_net.generator.folder
 
@@ -51,22 +52,6 @@ def macs(network: RATENet) -> float:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(image, points, points)
     return counter.get_total_flops() / 2
-
-
-class Update:
-    """``update`` as the training loop gives it, keeping losses and names."""
-
-    def __init__(self, model: CycleTraining) -> None:
-        self.optimizers, self.names, self.losses = model.optimizers(), list[tuple[str, ...]](), list[float]()
-
-    def __call__(self, loss: torch.Tensor, *names: str) -> None:
-        for name in names:
-            self.optimizers[name].zero_grad()
-        loss.backward()
-        for name in names:
-            self.optimizers[name].step()
-        self.names.append(names)
-        self.losses.append(float(loss.detach()))
 
 
 def test_sizes_of_the_paper() -> None:
@@ -180,9 +165,9 @@ def test_texture_does_not_start_dead() -> None:
 def test_a_cycle_minimises_the_papers_losses() -> None:
     model, batch = trainable("tiny").train(), TrainingPairs(Sticks("train")).drawn(range(4))
     assert (model.losses.l1, model.losses.perceptual, model.losses.style, model.losses.gan) == (10, 5, 0, 5)
-    update = Update(model)
+    update = Optimisers(model)
     log = model.step(batch, update, "cycle")
-    assert update.names == [("transfer",), ("transfer", "detail"), ("judges",), ("judges",), ("judges",)]
+    assert update.log == [("transfer",), ("transfer", "detail"), ("judges",), ("judges",), ("judges",)]
     assert update.losses[0] == pytest.approx(float(10 * log["coarse_l1"] + 5 * log["coarse_perceptual"]), rel=1e-5)
     assert update.losses[1] == pytest.approx(float(10 * log["l1"] + 5 * log["perceptual"] + 5 * log["gan"]), rel=1e-5)
     assert "style" not in log
@@ -198,9 +183,9 @@ def test_a_cycle_minimises_the_papers_losses() -> None:
 )
 def test_ablations(ablation: str, names: list[tuple[str, ...]]) -> None:
     model = trainable(f"tiny+{ablation}").train()
-    update = Update(model)
+    update = Optimisers(model)
     model.step(TrainingPairs(Sticks("train")).drawn(range(4)), update, "cycle")
-    assert update.names == names
+    assert update.log == names
     assert (model.network.detail is None) == (ablation == "pb-only")
     if ablation == "texture64dim":
         assert model.network.detail.style.code.out_channels == 64
@@ -233,7 +218,7 @@ def test_the_content_encoder_of_released_is_not_trained() -> None:
     model = tiny_released().train()
     content = model.network.detail.content
     before = [parameter.clone() for parameter in content.parameters()]
-    model.step(TrainingPairs(Sticks("train")).drawn(range(4)), Update(model), "cycle")
+    model.step(TrainingPairs(Sticks("train")).drawn(range(4)), Optimisers(model), "cycle")
     assert all(torch.equal(a, b) for a, b in zip(before, content.parameters(), strict=True))
 
 
@@ -270,9 +255,9 @@ def test_pb_fixed_goes_on_from_pb_only(tmp_path: Path) -> None:
     torch.manual_seed(1)
     model = trainable("tiny+pb-fixed", earlier={"pb-only": str(path)}).train()
     for kind in ("joint", "cycle"):
-        update = Update(model)
+        update = Optimisers(model)
         model.step(TrainingPairs(Sticks("train")).drawn(range(4)), update, kind)
-        assert not any("transfer" in names for names in update.names)
+        assert not any("transfer" in names for names in update.log)
     for name, value in model.network.transfer.state_dict().items():
         assert torch.equal(value, first.network.transfer.state_dict()[name])
 
